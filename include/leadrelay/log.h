@@ -1,13 +1,18 @@
 /*
- * log: one line per event on standard error, as text or as JSON. Thread-safe; never blocks
- * longer than the write; control characters in values are escaped.
+ * log: one line per event on standard error, as text or as JSON. Thread-safe; never
+ * blocks longer than the write; control characters in values are escaped.
  *
  *   log_info("destination parked", "destination", name, "reason", "unauthorized", NULL);
- *   text: 2026-11-22T13:14:28.000Z info destination parked destination=crm reason=unauthorized
- *   json: {"at":"...","level":"info","event":"destination parked","destination":"crm",...}
+ *   text: 2026-11-22T13:14:28.000Z info destination parked destination=crm
+ * reason=unauthorized json: {"at":"...","level":"info","event":"destination
+ * parked","destination":"crm",...}
  *
- * Under systemd (JOURNAL_STREAM set) the text form starts with <N> (sd-daemon priority) in
- * place of time and level. Values are ids, names, codes: never secrets or personal data.
+ * When standard error is the journal (JOURNAL_STREAM names its device and inode) the text
+ * form starts with <N> (sd-daemon priority) in place of time and level. A text value with
+ * spaces, quotes or '=' is quoted. Each line is one write of at most 4096 bytes, which a
+ * pipe keeps in one piece; a longer one is cut and ends in "..." (still one JSON object).
+ * Before log_setup: info, text, the system clock. Values are ids, names, codes: never
+ * secrets or personal data.
  */
 #ifndef LEADRELAY_LOG_H
 #define LEADRELAY_LOG_H
@@ -20,11 +25,13 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct clock;
 
-/* Once, before threads start, and again on a reload. Borrows clock for the program's life. */
+/* Once, before threads start, and again on a reload. Borrows clock for the program's
+ * life. */
 void log_setup(enum log_level level, enum log_format format, const struct clock *clock);
 bool log_enabled(enum log_level level);
 
-/* event, then pairs of const char * key, const char * value, then NULL. A NULL value is left out. */
+/* event, then pairs of const char * key, const char * value, then NULL. A NULL value is
+ * left out. */
 void log_write(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
