@@ -28,11 +28,11 @@ void buf_addf(struct buf *buf, const char *fmt, ...)
  * itself. */
 bool buf_reserve(struct buf *buf, size_t len);
 bool buf_ok(const struct buf *buf);
-const char *buf_str(
-	const struct buf *buf); /* never NULL: "" when empty; valid until the next call */
+/* Never NULL: "" when empty. Valid until the next call. */
+const char *buf_str(const struct buf *buf);
 void buf_clear(struct buf *buf); /* empty and no longer failed; keeps the memory */
-char *buf_take(struct buf
-		*buf); /* the caller's to free(); NULL when failed; buf is empty again */
+/* The bytes, the caller's to free(); NULL when failed. buf is empty again either way. */
+char *buf_take(struct buf *buf);
 void buf_finish(struct buf *buf);
 /* Overwrites the bytes, then finishes: for secrets. (Growing leaves no copy behind
  * either.) */

@@ -15,8 +15,7 @@ enum err_code {
 	ERR_FULL,    /* no space left */
 	ERR_CORRUPT, /* the store is damaged */
 	ERR_BUSY,    /* too much is waiting already; try again */
-	ERR_STALE,   /* the row moved on meanwhile: a transition that is not allowed from
-			here */
+	ERR_STALE,   /* the row moved on meanwhile: a transition not allowed from here */
 	ERR_NOT_FOUND, /* no such lead, destination, source, report or file */
 	ERR_AMBIGUOUS, /* an abbreviation that names more than one */
 	ERR_INVALID,   /* unusable input: usage */
@@ -32,8 +31,8 @@ enum err_code {
 
 struct err {
 	enum err_code code;
-	char text[ERR_TEXT_SIZE]; /* outermost context first: "opening outbox.db: disk I/O
-				     error" */
+	char text[ERR_TEXT_SIZE]; /* outermost context first: "opening x: disk I/O error"
+				   */
 };
 
 /* Sets *err and returns code, so that a failing path is one statement. */

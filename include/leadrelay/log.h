@@ -3,9 +3,9 @@
  * blocks longer than the write; control characters in values are escaped.
  *
  *   log_info("destination parked", "destination", name, "reason", "unauthorized", NULL);
- *   text: 2026-11-22T13:14:28.000Z info destination parked destination=crm
- * reason=unauthorized json: {"at":"...","level":"info","event":"destination
- * parked","destination":"crm",...}
+ *   text: 2026-11-22T13:14:28.000Z info destination parked destination=crm reason=...
+ *
+ *   json: {"at":"...","level":"info","event":"destination parked","destination":"crm"}
  *
  * When standard error is the journal (JOURNAL_STREAM names its device and inode) the text
  * form starts with <N> (sd-daemon priority) in place of time and level. A text value with

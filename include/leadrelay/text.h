@@ -10,32 +10,43 @@
 
 struct buf;
 
-bool utf8_valid(const char *bytes, size_t len); /* RFC 3629: no surrogates, no overlong forms */
-/* Length in UTF-16 units, as Dataverse counts (reference: column lengths). text must be valid. */
+/* RFC 3629: no surrogates, no overlong forms. */
+bool utf8_valid(const char *bytes, size_t len);
+/* Length in UTF-16 units, as Dataverse counts (reference: column lengths). text must be
+ * valid. */
 size_t utf16_length(const char *text);
-/* Bytes of the longest prefix of text that is at most units UTF-16 units, never inside a character. */
+/* Bytes of the longest prefix of text that is at most units UTF-16 units, never inside a
+ * character. */
 size_t utf16_prefix(const char *text, size_t units);
 
-/* Shell-style pattern with * and ? only, case-insensitive for ASCII, whole text. */
+/* Shell-style pattern with * and ? (one character) only, case-insensitive for ASCII,
+ * whole text. */
 bool glob_match(const char *pattern, const char *text);
-bool text_blank(const char *text); /* NULL, empty, or only white space */
-/* Appends text with C0, DEL and C1 control characters as \xNN, \n, \t, invalid UTF-8 as \xNN. */
+bool text_blank(const char *text); /* NULL, empty, or only white space (Unicode's too) */
+/* Appends text with C0, DEL and C1 control characters as \xNN, \n, \t, invalid UTF-8 as
+ * \xNN. */
 void text_escape(struct buf *out, const char *text, size_t len);
-/* Appends text as the inside of a URL component: RFC 3986 unreserved kept, the rest %XX. */
+/* Appends text as part of a URL component: RFC 3986 unreserved kept, the rest %XX. */
 void url_encode(struct buf *out, const char *text, size_t len);
-/* Appends application/x-www-form-urlencoded name=value (with '&' when out is not empty). */
+/* Appends application/x-www-form-urlencoded name=value (with '&' when out is not empty);
+ * a NULL value is empty. */
 void form_add(struct buf *out, const char *name, const char *value);
-/* Decodes %XX and, when plus is set, '+', in place; returns the new length or -1 when malformed. */
+/* Decodes %XX and, when plus is set, '+', in place; returns the new length, or -1 when
+ * malformed and then changes nothing. Text that got shorter is followed by a NUL. */
 long url_decode(char *text, size_t len, bool plus);
 
+/* The digests abort when OpenSSL cannot (no memory, no provider): no wrong one is ever
+ * returned. */
 #define SHA256_SIZE 32
 void sha256(const void *bytes, size_t len, uint8_t out[SHA256_SIZE]);
 struct sha256_part {
 	const void *bytes;
 	size_t len;
 };
-void sha256_parts(const struct sha256_part *parts, size_t count, uint8_t out[SHA256_SIZE]);
-void hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len, uint8_t out[SHA256_SIZE]);
+void sha256_parts(
+	const struct sha256_part *parts, size_t count, uint8_t out[SHA256_SIZE]);
+void hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len,
+	uint8_t out[SHA256_SIZE]);
 /* Compares in time that depends on len only. */
 bool equal_constant_time(const void *a, const void *b, size_t len);
 void base64_add(struct buf *out, const void *bytes, size_t len);

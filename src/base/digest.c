@@ -1,0 +1,93 @@
+#include "leadrelay/buf.h"
+#include "leadrelay/text.h"
+
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A digest that is not there would be compared, signed with or stored as if it were. */
+static void require(bool done)
+{
+	if (done)
+		return;
+	fputs("OpenSSL cannot compute SHA-256: out of memory, or no provider has it\n",
+		stderr);
+	abort();
+}
+
+void sha256_parts(const struct sha256_part *parts, size_t count, uint8_t out[SHA256_SIZE])
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	require(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL));
+	for (size_t i = 0; i < count; i++)
+		require(EVP_DigestUpdate(context, parts[i].bytes, parts[i].len));
+	require(EVP_DigestFinal_ex(context, out, NULL));
+	EVP_MD_CTX_free(context);
+}
+
+void sha256(const void *bytes, size_t len, uint8_t out[SHA256_SIZE])
+{
+	sha256_parts(&(struct sha256_part){bytes, len}, 1, out);
+}
+
+void hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len,
+	uint8_t out[SHA256_SIZE])
+{
+	require(key_len <= INT_MAX && HMAC(EVP_sha256(), key_len ? key : "", (int)key_len,
+					      bytes, len, out, NULL));
+}
+
+bool equal_constant_time(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+#define BASE64_CHUNK (3 * 16384) /* whole triples: only the last chunk is padded */
+
+void base64_add(struct buf *out, const void *bytes, size_t len)
+{
+	const uint8_t *at = bytes;
+
+	while (len > 0) {
+		size_t chunk = len < BASE64_CHUNK ? len : BASE64_CHUNK;
+
+		if (!buf_reserve(out, (chunk + 2) / 3 * 4))
+			return;
+		out->len += (size_t)EVP_EncodeBlock(
+			(unsigned char *)out->data + out->len, at, (int)chunk);
+		at += chunk;
+		len -= chunk;
+	}
+}
+
+void base64url_add(struct buf *out, const void *bytes, size_t len)
+{
+	size_t at = out->len;
+
+	base64_add(out, bytes, len);
+	for (; at < out->len; at++) {
+		if (out->data[at] == '+')
+			out->data[at] = '-';
+		else if (out->data[at] == '/')
+			out->data[at] = '_';
+		else if (out->data[at] == '=')
+			break;
+	}
+	if (at < out->len) {
+		out->len = at;
+		out->data[at] = '\0';
+	}
+}
+
+void hex_add(struct buf *out, const void *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *at = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		buf_add(out, (const char[]){digits[at[i] >> 4], digits[at[i] & 15]}, 2);
+}
