@@ -1,0 +1,59 @@
+/*
+ * control: the operator's requests, executed the same way by the daemon (for the control
+ * socket) and by leadctl itself when the daemon is down.
+ *
+ * A request is one JSON object {"command":"list",...}; answers are JSON objects handed to
+ * emit, one per line: {"item":{...}} any number of times, {"progress":{...}}, and last
+ * {"done":{...}} or {"error":{"code":N,"text":"..."}} where code is leadctl's exit
+ * status. Field names are the contract's. Blocking: in the daemon on the control thread,
+ * never on the loop.
+ *
+ * Writes go through store_call in batches of at most 500 rows; a request that writes many
+ * rows asks between batches whether to go on (keep_going): leadctl gives the lock up
+ * there when a daemon starts, and repeats the request (with the cursor answered in
+ * {"paused":{"after":N,...totals}}) over the socket.
+ */
+#ifndef LEADRELAY_CONTROL_H
+#define LEADRELAY_CONTROL_H
+
+#include "leadrelay/err.h"
+#include "leadrelay/reader.h"
+#include "leadrelay/relay.h"
+#include "leadrelay/store.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* What only a running daemon knows. All NULL offline. Called on the control thread; the
+ * daemon crosses to its loop thread and waits. */
+struct control_live {
+	bool (*status)(void *ctx, const char *destination, struct relay_status *out);
+	void (*changed)(void *ctx, int64_t destination); /* rows changed: relay_refresh */
+	void (*park)(void *ctx, const char *destination, const char *why,
+		struct err *err_out); /* why NULL: resume */
+	void (*resume_delivery)(
+		void *ctx, struct err *err_out); /* leave intake-only mode */
+	int64_t (*uptime_ms)(void *ctx);
+	bool (*intake_only)(void *ctx);
+	void *ctx;
+};
+
+struct control_options {
+	struct store *store;
+	struct reader *reader;
+	const struct clock *clock;
+	const struct control_live *live; /* NULL: the daemon is down */
+	const struct config
+		*config; /* NULL: unusable or not needed; sources' destinations for
+			    replaying quarantined leads, credential dates */
+	const char *version;
+};
+
+typedef bool (*control_emit)(
+	void *ctx, cJSON *answer); /* takes answer; false: the other side is gone */
+
+/* Executes one request. keep_going may be NULL. */
+void control_execute(const struct control_options *control, const cJSON *request,
+	control_emit emit, bool (*keep_going)(void *ctx), void *ctx);
+
+#endif

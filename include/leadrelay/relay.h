@@ -1,0 +1,117 @@
+/*
+ * relay: moves deliveries from the outbox to their destinations.
+ *
+ * Loop thread only; nothing blocks. relay_tick(now) does what is due and returns when it
+ * wants to be called again; `wake` asks for a tick soon. Per destination: a bounded
+ * window in memory (half of it kept for leads never tried), what is in flight, health.
+ * After a crash everything unfinished is due again, because one process owns the outbox.
+ */
+#ifndef LEADRELAY_RELAY_H
+#define LEADRELAY_RELAY_H
+
+#include "leadrelay/destination.h"
+#include "leadrelay/health.h"
+#include "leadrelay/http_client.h"
+#include "leadrelay/settings.h"
+#include "leadrelay/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clock;
+struct entropy;
+struct relay;
+
+/* What the operator should know: logged, and later mailed. Texts hold no personal data.
+ */
+struct relay_event {
+	enum {
+		RELAY_PARKED,
+		RELAY_RESUMED,
+		RELAY_DEAD,
+		RELAY_BACKING_OFF,
+		RELAY_OPEN,
+		RELAY_THROTTLED
+	} kind;
+	const char *destination;
+	enum reason reason;
+	const char *error;  /* cause; for parked: the remote's words (they speak of the
+			       account, not of a lead) ; NULL for RELAY_DEAD */
+	const char *remedy; /* may be "" */
+	const struct uuid *lead; /* RELAY_DEAD */
+	int64_t waiting;         /* leads pending at the destination */
+};
+
+/* Runs work(ctx) on a worker thread, then done(ctx) on the loop thread. The seam for
+ * STEP_WORK. */
+struct worker {
+	void (*run)(void *worker, void (*work)(void *ctx), void (*done)(void *ctx),
+		void *ctx);
+	void *worker;
+};
+
+struct relay_options {
+	struct store *store;
+	struct transport transport;
+	struct worker worker;
+	const struct clock *clock;
+	const struct entropy *entropy;
+	void (*wake)(void *ctx); /* relay_tick is wanted soon; any number of times; loop
+				    thread */
+	void (*event)(void *ctx, const struct relay_event *event);
+	void *ctx;
+};
+
+enum err_code relay_create(
+	struct relay **out, const struct relay_options *options, struct err *err);
+
+struct relay_destination { /* one configured destination, with its store row */
+	const struct destination_settings
+		*settings; /* borrowed until released() for this set was called */
+	const struct destination_row *row; /* id and stored health; copied */
+	bool secret_changed; /* a reload brought new credentials: a parked one tries again
+			      */
+};
+/* The destinations of a (re)loaded configuration. Deliveries under way finish on the old
+ * settings; released(ctx) when nothing uses the previous set any more (at once, or
+ * later). Fails as a whole, leaving the previous set, when one cannot be created. */
+enum err_code relay_configure(struct relay *relay, const struct retry_rule *retry,
+	const struct relay_destination *destinations, size_t count,
+	void (*released)(void *ctx), void *ctx, struct err *err);
+
+/* Deliver or not (intake-only mode). */
+void relay_run(struct relay *relay, bool run);
+/* A lead was just accepted: its delivery goes to the fresh half of the window. Unknown
+ * destinations are ignored. */
+void relay_fresh(struct relay *relay, int64_t destination, int64_t delivery);
+/* Rows changed behind the relay's back (hold, release, discard, replay): what waits in
+ * the window is claimed anew. 0: all. */
+void relay_refresh(struct relay *relay, int64_t destination);
+/* Operator: park with a reason in words, resume. ERR_NOT_FOUND; ERR_STALE with a sentence
+ * when it makes no sense. Stored before done(ctx, code) comes. */
+void relay_park(struct relay *relay, const char *destination, const char *why,
+	void (*done)(void *ctx, const struct err *err), void *ctx);
+void relay_resume(struct relay *relay, const char *destination,
+	void (*done)(void *ctx, const struct err *err), void *ctx);
+/* What is due. Returns the monotonic time of the next tick it wants (INT64_MAX: none). */
+int64_t relay_tick(struct relay *relay);
+/* The wall clock jumped by delta ms against the monotonic one. */
+void relay_clock_jumped(struct relay *relay, int64_t delta);
+
+struct relay_status {         /* of one destination, now */
+	struct health health; /* the live one */
+	int in_flight;
+	int window;
+	int64_t credential_expires_at; /* 0: unknown */
+};
+bool relay_status(
+	const struct relay *relay, const char *destination, struct relay_status *out);
+
+/* Starts nothing more; idle(ctx) when the last attempt is settled, at the latest after
+ * deadline_ms (then the rest is cancelled: unknown outcomes are not recorded, they are
+ * due again). */
+void relay_drain(
+	struct relay *relay, int64_t deadline_ms, void (*idle)(void *ctx), void *ctx);
+void relay_destroy(struct relay *relay); /* after idle */
+
+#endif
