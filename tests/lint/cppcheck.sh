@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# cppcheck over the programs. Usage: cppcheck.sh BUILD-DIRECTORY
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches --library=posix \
+	-D_GNU_SOURCE -D__linux__ -Iinclude -j 2 src tools/leadctl tools/rehearsal
+echo "cppcheck finds nothing"
