@@ -31,8 +31,8 @@ enum err_code {
 
 struct err {
 	enum err_code code;
-	char text[ERR_TEXT_SIZE]; /* outermost context first: "opening x: disk I/O error"
-				   */
+	/* Outermost context first: "opening outbox.db: disk I/O error". */
+	char text[ERR_TEXT_SIZE];
 };
 
 /* Sets *err and returns code, so that a failing path is one statement. */

@@ -60,6 +60,8 @@ static bool read_passing(const char *text, struct fault *fault)
 	if (*text < '1' || *text > '9')
 		return false;
 	fault->from = strtoul(text, &end, 10);
+	if (end - text > 9) /* a passing that never comes */
+		return false;
 	fault->onward = *end == '+';
 	return *(end + fault->onward) == '\0';
 }

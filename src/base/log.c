@@ -41,13 +41,19 @@ struct line { /* on the stack: a line about a lack of memory needs none */
 	char data[LINE_SIZE];
 };
 
+/* What ends a value may already stand in the tail. */
+static size_t room(const struct line *line)
+{
+	return line->len < LINE_SIZE - LINE_TAIL ? LINE_SIZE - LINE_TAIL - line->len : 0;
+}
+
 /* Appends all of text or, from the first time it does not fit, "..." once and then
  * nothing. */
 static void put(struct line *line, const char *text, size_t len)
 {
 	if (line->cut)
 		return;
-	if (len > LINE_SIZE - LINE_TAIL - line->len) {
+	if (len > room(line)) {
 		line->cut = true;
 		len = 3;
 		text = "...";
@@ -125,7 +131,7 @@ static void put_chars(struct line *line, const char *text,
 /* Whether a pair with this key can start; its value may still be cut. */
 static bool pair_fits(struct line *line, const char *key)
 {
-	if (strlen(key) + sizeof(",\"\":\"") > LINE_SIZE - LINE_TAIL - line->len)
+	if (strlen(key) + sizeof(",\"\":\"") > room(line))
 		line->cut = true;
 	return !line->cut;
 }
