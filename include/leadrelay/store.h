@@ -74,8 +74,8 @@ enum err_code store_open(
 /* Starts the store thread; done() callbacks come on loop. Without it, store_call runs
  * jobs inline. */
 enum err_code store_start(struct store *store, struct uv_loop_s *loop, struct err *err);
-/* Finishes what is queued, checkpoints, stops the thread; stopped() on the loop when its
- * handles are closed. */
+/* Finishes what is queued, checkpoints, stops the thread; then submits are refused;
+ * stopped() on the loop when its handles are closed. */
 void store_stop(struct store *store, void (*stopped)(void *ctx), void *ctx);
 void store_close(struct store *store); /* after store_stop, or without a thread;
 					  checkpoints and truncates the WAL */
@@ -92,15 +92,24 @@ struct store_job { /* embedded first in every job below; kept by its owner until
 			*job); /* set by the caller; loop thread; code and err are set */
 	enum err_code code;
 	struct err err;
-	struct store_job *next; /* the queue's */
+	struct store_job *next;      /* the queue's */
+	struct store_waiter *waiter; /* the queue's: who blocks in store_call */
 };
 
-/* ERR_BUSY (nothing queued, done() never comes) when too much is waiting, or the store is
- * failing. */
+/* Every job starts zeroed; its prepare function sets run (and nothing else), before or
+ * after the caller fills in the rest. finish frees what the job added to itself. A run
+ * may happen more than once before the job is done: outputs are set anew each time. */
+
+/* An error (nothing queued, done() never comes): ERR_BUSY when too much is waiting; what
+ * the disk said (ERR_FULL, ERR_IO, ...) while the store is failing. */
 enum err_code store_submit(struct store *store, struct store_job *job, struct err *err);
 /* Runs one job to its commit and waits for it; done is not called. Never from the loop
  * thread while the store thread runs. */
 enum err_code store_call(struct store *store, struct store_job *job, struct err *err);
+/* Without a thread (a simulation, a test): runs what was submitted as one batch and calls
+ * done() here, then maintenance as the thread does when idle. Returns how many were
+ * done. */
+size_t store_step(struct store *store);
 
 /* -- names: sources and destinations of the configuration, at start and reload -- */
 
@@ -279,6 +288,8 @@ struct job_health { /* a destination's state by itself; wake: every waiting deli
 	struct health health;
 	bool wake;
 	int64_t now;
+	int64_t woken; /* out */
+	bool more;     /* out: 2000 were woken and others are left: run it again */
 };
 void job_health_prepare(struct job_health *job);
 
