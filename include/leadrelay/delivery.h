@@ -66,7 +66,8 @@ enum outcome_kind { /* stored in the database: never renumber */
 };
 const char *outcome_name(enum outcome_kind kind); /* "already_there" ... */
 bool outcome_is_success(enum outcome_kind kind);
-/* retry, unknown, refused: what the retry rule counts in "attempts". */
+/* What "attempts" counts: successes, retry, unknown, refused; not what was the
+ * destination's fault. */
 bool outcome_counts(enum outcome_kind kind);
 
 enum reason { /* contract 6: one word, stable; stored in the database: never renumber */

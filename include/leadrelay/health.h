@@ -3,12 +3,20 @@
  * state machine, driven by outcomes; pure (time and chance come in as arguments), so that
  * the daemon and a simulation run the same rules.
  *
- *   OPEN --3 transport errors or 5xx in a row--> BACKING_OFF --success--> OPEN (ramp:
- * concurrency from 1) OPEN, BACKING_OFF --429 or Retry-After--> THROTTLED --its time is
- * over--> OPEN any --unauthorized, environment, second forbidden in a row, operator,
- * removed--> PARKED PARKED --probe answers, then one waiting lead delivered--> OPEN (not
- * for a refused password, operator, removed: those wait for a changed secret,
- * `destinations resume`, or the configuration)
+ *   from                 what happens                                to
+ *   OPEN                 3 transport errors or 5xx in a row          BACKING_OFF
+ *   BACKING_OFF          its one probe is answered                   OPEN (limit from 1)
+ *   OPEN, BACKING_OFF    429 or Retry-After                          THROTTLED
+ *   THROTTLED            its time is over                            OPEN (limit halved)
+ *   any                  unauthorized, environment, forbidden twice  PARKED
+ *                        in a row, operator, removed
+ *   PARKED               cheap read answers, and then one waiting    OPEN (limit from 1)
+ *                        lead is delivered (or none is waiting)
+ *
+ * PARKED for a refused password, by the operator or because it was removed asks nothing
+ * by itself: it waits for a changed secret, `destinations resume`, or the configuration.
+ * The cheap read failing in whatever way, or the waiting lead not getting through, keeps
+ * it parked for another probe_interval.
  *
  * Wall-clock times are stored (they survive a restart); a jump of the wall clock is the
  * caller's to report through health_clock_jumped.
@@ -27,8 +35,8 @@ enum health_state { /* stored in the database: never renumber */
 	HEALTH_THROTTLED = 3,
 	HEALTH_PARKED = 4,
 };
-const char *health_state_name(
-	enum health_state state); /* "open" "backing_off" "throttled" "parked" */
+/* "open" "backing_off" "throttled" "parked" */
+const char *health_state_name(enum health_state state);
 
 struct health {
 	enum health_state state;
@@ -49,9 +57,10 @@ struct health {
 	int limit; /* how many at once now */
 	int max;   /* max_concurrency, lowered by x-ms-dop-hint */
 	int configured_max;
-	int successes;      /* since limit last changed */
-	int64_t reduced_at; /* wall: throttling halves once per window, not once per
-			       answer */
+	int successes;  /* since limit last changed */
+	int throttles;  /* in a row, each without a usable Retry-After */
+	unsigned epoch; /* counts changes of state: what began in an earlier one is old
+			   news */
 };
 
 struct health_rule {
@@ -67,34 +76,45 @@ enum health_change {
 	HEALTH_OPENED = 1 << 1,  /* now open: wake waiting deliveries, tell the operator
 				    all is clear when it was parked */
 	HEALTH_PARKED_NOW = 1 << 2,   /* tell the operator */
-	HEALTH_REVIVE_FIRST = 1 << 3, /* second forbidden in a row: forbidden_delivery's
-					 earlier lead is put back */
+	HEALTH_REVIVE_FIRST = 1 << 3, /* second forbidden in a row: the lead of
+					 forbidden_delivery is put back */
 };
 
 void health_init(struct health *health, const struct health_rule *rule, int64_t now);
-/* New settings (reload). Keeps the state. */
+/* New settings (reload), or what the store kept: keeps the state, completes what is in
+ * memory only. */
 void health_configure(struct health *health, const struct health_rule *rule);
 
-/* An outcome of delivery (0: a probe or a token request). now is wall. */
+/* An outcome of delivery (0: a probe or a token request) that began in epoch. now is
+ * wall. An answer to what began in an earlier state opens nothing that was parked since,
+ * counts no failure and parks nothing again. */
 int health_outcome(struct health *health, const struct health_rule *rule,
-	const struct outcome *outcome, int64_t delivery, int64_t now,
+	const struct outcome *outcome, int64_t delivery, unsigned epoch, int64_t now,
 	const struct entropy *entropy);
 /* For `forbidden`: what becomes of the delivery itself, decided before health_outcome is
- * called: true when this one is the second in a row (or the privilege probe failed) and
- * so the destination's, not the lead's. */
-bool health_forbidden_is_destination(const struct health *health, int64_t delivery);
+ * called: true when it is the destination's fault, not the lead's: the second lead in a
+ * row, or parked already. */
+bool health_forbidden_is_destination(
+	const struct health *health, int64_t delivery, unsigned epoch);
 
-int health_park(struct health *health, enum reason reason, const char *why, int64_t now);
+/* unauthorized, forbidden, environment: probed every probe_interval; operator, removed:
+ * not by itself. why may be NULL. */
+int health_park(struct health *health, const struct health_rule *rule, enum reason reason,
+	const char *why, int64_t now);
 /* Operator's resume, a changed secret, or a returned configuration entry. */
 int health_resume(struct health *health, int64_t now);
+/* The cheap read of a parked destination answered, and no lead is waiting to be tried:
+ * opens. */
+int health_nothing_waiting(struct health *health, int64_t now);
 /* How many may be in flight at now (0 while gated; 1 while backing off, or parked with a
- * passed probe). */
+ * passed probe: of those only what began in this epoch counts). */
 int health_allowance(const struct health *health, int64_t now);
 /* True when the cheap read of a parked destination is due at now. */
 bool health_probe_due(const struct health *health, int64_t now);
 /* Throttling whose time is over opens; returns a health_change. Call at each tick. */
 int health_tick(struct health *health, int64_t now);
-/* When health_tick or an allowance next changes by time alone; INT64_MAX: never. */
+/* When health_tick, health_allowance or health_probe_due next changes by time alone;
+ * INT64_MAX: never. */
 int64_t health_next_at(const struct health *health, int64_t now);
 /* Total time the destination was open until now: what give_up_after is measured in. */
 int64_t health_open_ms(const struct health *health, int64_t now);
