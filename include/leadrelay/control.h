@@ -49,6 +49,14 @@ struct control_options {
 	const char *version;
 };
 
+/* What a request can be refused for without looking at the outbox: an unknown command,
+ * state, reason or field, an unreadable time, a filter that is missing. ERR_INVALID with
+ * a sentence. control_execute does the same first. Pure; now is wall. */
+enum err_code control_check_request(const cJSON *request, int64_t now, struct err *err);
+
+/* A failure as leadctl's exit status (contract 8). */
+int control_exit_status(enum err_code code);
+
 typedef bool (*control_emit)(
 	void *ctx, cJSON *answer); /* takes answer; false: the other side is gone */
 

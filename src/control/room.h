@@ -1,0 +1,134 @@
+/*
+ * What the files of this room share: one request being executed, its answers, its
+ * filters.
+ *
+ * Requests (all members but command may be absent):
+ *
+ *   {"command":"status"}
+ *   {"command":"list", FILTERS, "limit":50}          0: all
+ *   {"command":"show", "id":"...", "raw":false}
+ *   {"command":"replay|hold|release|discard", "ids":["..."] and "destination", or
+ * FILTERS, "dry_run":false, "again":false, "set":{"field":"text"}, "to":"name"}
+ *   {"command":"destinations", "action":"park|resume", "name":"...", "why":"..."}
+ *   {"command":"resume"}   {"command":"check"}
+ *
+ * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
+ * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
+ *
+ * Items: list: a lead. show: with raw, {"raw":"<base64>"} pieces in order. replay, hold
+ * ...:
+ * {"id":"...","refused":"sentence"}. check: {"problem":"sentence"}.
+ */
+#ifndef CONTROL_ROOM_H
+#define CONTROL_ROOM_H
+
+#include "leadrelay/control.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONTROL_BATCH 500
+
+struct run { /* one request being executed */
+	const struct control_options *control;
+	const cJSON *request;
+	control_emit emit;
+	bool (*keep_going)(void *ctx);
+	void *ctx;
+	int64_t now;
+	bool gone; /* the other side does not listen any more */
+};
+
+/* ---- answers: each takes its document; false: nobody listens any more ---- */
+
+bool answer_item(struct run *run, cJSON *item);
+void answer_done(struct run *run, cJSON *done);
+void answer_paused(struct run *run, cJSON *paused);
+bool answer_progress(struct run *run, cJSON *progress);
+void answer_error(struct run *run, const struct err *err);
+bool run_goes_on(struct run *run); /* neither gone nor asked to pause */
+
+/* ---- JSON in the contract's manner ---- */
+
+void json_add_text(cJSON *object, const char *name, const char *text); /* NULL: null */
+void json_add_time(cJSON *object, const char *name, int64_t at);       /* 0: null */
+void json_add_int(cJSON *object, const char *name, int64_t value);
+cJSON *json_accounting(const struct accounting *sum);
+
+/* ---- filters ---- */
+
+struct filter {
+	struct selection selection;
+	const char *destination; /* names, borrowed from the request; NULL: any */
+	const char *source;
+	bool given; /* at least one part restricts */
+};
+
+/* Pure: everything but the names of destination and source. */
+enum err_code filter_parse(
+	const cJSON *request, int64_t now, struct filter *out, struct err *err);
+/* The names to ids; ERR_NOT_FOUND. A name that is configured but has no row yet matches
+ * nothing. */
+enum err_code filter_resolve(struct run *run, struct filter *filter, struct err *err);
+enum err_code destination_resolve(
+	struct run *run, const char *name, int64_t *id_out, struct err *err);
+const struct source_settings *config_source(
+	const struct config *config, const char *name);
+const struct destination_settings *config_destination(
+	const struct config *config, const char *name);
+
+/* ---- one lead as JSON ---- */
+
+/* An id, or an abbreviation of one, to its seq. What names no lead, or is too short to,
+ * is ERR_NOT_FOUND; more than one ERR_AMBIGUOUS. */
+enum err_code lead_find(
+	struct run *run, const char *id, int64_t *seq_out, struct err *err);
+/* As an item of `list`. */
+cJSON *lead_json(const struct lead_row *row);
+
+/* The list of status and destinations. *out is the caller's to cJSON_Delete. */
+enum err_code destinations_json(struct run *run, cJSON **out, struct err *err);
+
+/* ---- the transitions ---- */
+
+struct totals { /* what a replay, hold, release or discard did */
+	int64_t matched, changed, refused;
+	int64_t by_reason[REASON_COUNT];
+};
+struct change {
+	struct run *run;
+	enum delivery_event event;
+	bool dry_run;
+	const cJSON *set;
+	int64_t to;          /* id; 0: no */
+	const char *to_name; /* NULL: no */
+	struct totals totals;
+};
+
+/* Runs one job for a selection, batch after batch from *after on, and adds up. Returns
+ * with *after -1 at the end, or where to go on when the run does not go on. */
+enum err_code change_batches(struct change *change, const struct selection *selection,
+	const int64_t *route, size_t route_count, int64_t *after, struct err *err);
+/* Counts a lead that stays as it is, and says why. */
+void change_refuse(struct change *change, const struct lead *lead, int64_t deliveries,
+	const char *why);
+/* Replays or discards one quarantined lead. ERR_INVALID: what makes it a lead is missing.
+ */
+enum err_code change_quarantined(
+	struct change *change, const struct lead_row *row, struct err *err);
+/* The parts of a request that `set` can be wrong in. */
+enum err_code change_check_set(const cJSON *set, struct err *err);
+
+/* ---- the commands ---- */
+
+void run_status(struct run *run);
+void run_list(struct run *run);
+void run_show(struct run *run);
+void run_change(struct run *run);
+void run_destinations(struct run *run);
+void run_resume(struct run *run);
+void run_check(struct run *run);
+
+enum err_code change_check_request(const cJSON *request, int64_t now, struct err *err);
+
+#endif
