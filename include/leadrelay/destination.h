@@ -83,9 +83,10 @@ struct destination_kind {
 	bool keeps_key;   /* recognises a repeat by our id: restore need not hold its
 			     deliveries */
 	/* Checks what the configuration parser cannot know; errors name the key. Borrows
-	 * settings for the instance's life. */
+	 * settings and entropy for the instance's life. */
 	enum err_code (*create)(struct destination **out,
-		const struct destination_settings *settings, struct err *err);
+		const struct destination_settings *settings,
+		const struct entropy *entropy, struct err *err);
 	void (*destroy)(struct destination *destination);
 	enum step_kind (*begin)(
 		struct destination *destination, struct task *task, int64_t now);

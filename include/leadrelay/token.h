@@ -55,9 +55,11 @@ enum token_result {
 };
 enum token_result token_answer(struct token *token, const struct http_answer *answer,
 	int64_t now, struct outcome *outcome);
-/* The destination answered 401 to it: absent again, unless it was renewed since `used`
- * (an authorization text) was taken. */
-void token_refused(struct token *token, const char *used);
+/* Counts the tokens got: says which one a request was sent with. */
+unsigned token_generation(const struct token *token);
+/* The destination answered 401 to the token of that generation: absent again, unless it
+ * was renewed since. */
+void token_refused(struct token *token, unsigned generation);
 /* Secrets changed (reload): absent again; asks with the first secret. */
 void token_forget(struct token *token);
 
