@@ -148,8 +148,8 @@ static void a_variable_that_is_not_understood_ends_the_program(void **state)
 		"a.point:kill:x", "a.point:kill:1x", "a.point:fail:+", "a.point:fail:1++",
 		"a.point:kill:1:2", "a.point:fail:2,b.point",
 		"a.point:kill:99999999999999999999",
-		"a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,"
-		"a:exit,a:exit,a:exit,a:exit,a:exit",
+		("a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,"
+		 "a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit,a:exit"),
 		"a_name_of_more_than_63_characters_that_fits_no_entry_of_the_table:kill"};
 
 	(void)state;

@@ -144,9 +144,7 @@ static void what_rfc_8259_does_not_allow_is_refused(void **state)
 		"\"\\u-041\"", "\"\\u+041\"", "\"\\u 041\"", "\"\\v\"", "\"\\'\"",
 		"\"\\\n\"", "\"\\\xc3\xa9\"", "\"a\nb\"", "\"a\tb\"", "\"\x01\"",
 		"\"\x1f\"", "'a'", "a", "\\u0041", "\"a\"b", "\"a\"\"b\"", "`a`",
-		"\"\\\\\\\"", "\"\\u00A\"",
-		"\xe2\x80\x9c"
-		"a\xe2\x80\x9d",
+		"\"\\\\\\\"", "\"\\u00A\"", "\xe2\x80\234a\xe2\x80\x9d",
 		/* arrays */
 		"[", "]", "[1", "[1,", "[,", "[,1]", "[1,]", "[1,,2]", "[1,,]", "[,]",
 		"[1 2]", "[1:2]", "[1}", "[\"a\"", "[\"a\",", "[]]", "[][]", "[1]x",
@@ -161,14 +159,8 @@ static void what_rfc_8259_does_not_allow_is_refused(void **state)
 		"{\"a\" \"b\"}", "{{}:1}", "{\"a\":\"b\",c:1}", "{\"a\":true]",
 		/* comments and other extensions */
 		"/**/1", "1//x", "[1]/**/", "{\"a\":/*x*/1}", "#1", "1;", "(1)", "<1>",
-		"1,2", "true false",
-		"\x0c"
-		"1",
-		"\x0b"
-		"1",
-		"\xc2\xa0"
-		"1",
-		"1\xe2\x80\xa8", "\xe2\x81\xa0[]", "*", "@"};
+		"1,2", "true false", "\0141", "\0131", "\xc2\2401", "1\xe2\x80\xa8",
+		"\xe2\x81\xa0[]", "*", "@"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++)
@@ -181,9 +173,7 @@ static void invalid_utf8_is_refused(void **state)
 		"\"\xc3(\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xe0\x80\xaf\"",
 		"\"\xe0\x9f\xbf\"", "\"\xed\xa0\x80\"", "\"\xed\xbf\xbf\"",
 		"\"\xf0\x80\x80\xaf\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"",
-		"\"\xf5\x80\x80\x80\"", "\"\xfe\"", "\"\xff\"",
-		"\"\xff"
-		"1\"",
+		"\"\xf5\x80\x80\x80\"", "\"\xfe\"", "\"\xff\"", "\"\3771\"",
 		"\"\xe2\x82\"", "\"\xf0\x9f\x98\"", "\"\xf8\x88\x80\x80\x80\"",
 		"\"\xed\xa0\xbd\xed\xb8\x80\"", "{\"\xff\":1}", "[\xff]", "\xff",
 		"\xc3\xa9", "\"\xe9t\xe9\"", "\"a\xc3"};
@@ -371,23 +361,25 @@ static void the_error_says_where_and_what_but_quotes_nothing(void **state)
 	}
 }
 
-/* No cut of a good document is one, and no cut or changed byte makes the reader
+/* No cut of a good document is one, and no byte put in place of another makes the reader
  * misbehave. */
 static void cut_and_damaged_documents_do_no_harm(void **state)
 {
 	static const char text[] =
 		"{\"a\":[1.5e3,true,null,\"x\\ud83d\\ude00\\n\xc3\xa9\"],\"b\":{\"c\":-0}}";
+	static const char bytes[] =
+		"\"\\/{}[]:,09-+.eEunatf \n\x1f\x7f\x80\xc3\xe2\xf0\xff";
 	char damaged[sizeof(text)];
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(text) - 1; len++)
 		assert_refused(text, len);
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
-		for (int byte = 0; byte < 256; byte++) {
+		for (size_t j = 0; j < sizeof(bytes); j++) {
 			cJSON *root = NULL;
 
 			memcpy(damaged, text, sizeof(text));
-			damaged[i] = (char)byte;
+			damaged[i] = bytes[j];
 			if (read_exactly(damaged, sizeof(text) - 1, &root, NULL) ==
 				ERR_OK)
 				cJSON_Delete(root);
