@@ -1,0 +1,102 @@
+/* Requests, answers and exchanges as values: building and reading them. */
+#include "leadrelay/delivery.h"
+#include "leadrelay/http_client.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* A line break in a value would be a header of its own: control characters become
+ * spaces. */
+static void add_printable(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		buf_addc(out, (c < 0x20 && c != '\t') || c == 0x7f ? ' ' : (char)c);
+	}
+}
+
+void http_request_header(
+	struct http_request *request, const char *name, const char *value)
+{
+	add_printable(&request->headers, name);
+	buf_adds(&request->headers, ": ");
+	add_printable(&request->headers, value);
+	buf_addc(&request->headers, '\n');
+}
+
+void http_request_finish(struct http_request *request)
+{
+	buf_wipe(&request->url);
+	buf_wipe(&request->headers);
+	buf_wipe(&request->body);
+	*request = (struct http_request){0};
+}
+
+static const char *trim(const char *from, size_t *len)
+{
+	while (*len > 0 && (*from == ' ' || *from == '\t')) {
+		from++;
+		(*len)--;
+	}
+	while (*len > 0 && strchr(" \t\r", from[*len - 1]))
+		(*len)--;
+	return from;
+}
+
+const char *http_answer_header(
+	const struct http_answer *answer, const char *name, char *out, size_t size)
+{
+	const char *line = buf_str(&answer->headers);
+	size_t name_len = strlen(name);
+	bool found = false;
+
+	while (*line && size > 0) {
+		const char *end = strchrnul(line, '\n');
+
+		if ((size_t)(end - line) > name_len && line[name_len] == ':' &&
+			strncasecmp(line, name, name_len) == 0) {
+			size_t len = (size_t)(end - line) - name_len - 1;
+			const char *value = trim(line + name_len + 1, &len);
+
+			len = len < size ? len : size - 1;
+			memcpy(out, value, len);
+			out[len] = 0;
+			found = true;
+		}
+		line = *end ? end + 1 : end;
+	}
+	return found ? out : NULL;
+}
+
+enum reason http_failure_reason(enum http_failure failure)
+{
+	switch (failure) {
+	case HTTP_FINE:
+	case HTTP_CANCELLED:
+		return REASON_NONE;
+	case HTTP_DNS:
+		return REASON_DNS;
+	case HTTP_CONNECT:
+	case HTTP_PRIVATE:
+		return REASON_CONNECT;
+	case HTTP_TLS:
+		return REASON_TLS;
+	case HTTP_TIMEOUT:
+		return REASON_TIMEOUT;
+	case HTTP_RESET:
+		return REASON_RESET;
+	case HTTP_PROTOCOL:
+	case HTTP_LOCAL:
+		return REASON_PROTOCOL;
+	}
+	return REASON_NONE;
+}
+
+void http_exchange_finish(struct http_exchange *exchange)
+{
+	http_request_finish(&exchange->request);
+	buf_finish(&exchange->answer.headers);
+	buf_finish(&exchange->answer.body);
+	exchange->answer = (struct http_answer){0};
+}
