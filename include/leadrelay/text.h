@@ -32,7 +32,8 @@ void url_encode(struct buf *out, const char *text, size_t len);
  * a NULL value is empty. */
 void form_add(struct buf *out, const char *name, const char *value);
 /* Decodes %XX and, when plus is set, '+', in place; returns the new length, or -1 when
- * malformed and then changes nothing. Text that got shorter is followed by a NUL. */
+ * malformed and then changes nothing. Text that got shorter is followed by a NUL; %00
+ * makes one too, so a length that is not strlen of the text tells of a hidden one. */
 long url_decode(char *text, size_t len, bool plus);
 
 /* The digests abort when OpenSSL cannot (no memory, no provider): no wrong one is ever

@@ -115,7 +115,7 @@ static void act(enum action action)
 		raise(SIGKILL);
 		break;
 	case ACTION_STOP:
-		kill(getpid(), SIGSTOP);
+		raise(SIGSTOP); /* to this thread: it goes no further */
 		break;
 	case ACTION_EXIT:
 		_exit(FAULT_EXIT);
