@@ -1,0 +1,338 @@
+/* Walks the tables of config_keys.c over the document. */
+#include "config_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALLOWED_SIZE 512
+
+/* ---- keys that are not in the table ---- */
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* How many characters must be changed, added or left out to make a of b. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t row[65];
+	size_t len = strlen(b);
+
+	if (len > 64 || strlen(a) > 64)
+		return 64;
+	for (size_t i = 0; i <= len; i++)
+		row[i] = i;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= len; j++) {
+			size_t above = row[j];
+
+			row[j] = smallest(row[j] + 1, row[j - 1] + 1,
+				diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[len];
+}
+
+static bool kind_has(const struct key *key, const struct section_kind *kind)
+{
+	return !kind || !key->kinds || (key->kinds & kind->bit);
+}
+
+/* "client_secret", or "client_secret_file" for the second form of a secret. */
+static const char *form_of(const struct key *key, bool file, char out[64])
+{
+	snprintf(out, 64, "%s%s", key->name, file ? "_file" : "");
+	return out;
+}
+
+static const struct key *find_key(const struct key *keys, const char *name)
+{
+	char form[64];
+
+	for (; keys->name; keys++)
+		if (strcmp(keys->name, name) == 0 ||
+			(keys->secret && strcmp(form_of(keys, true, form), name) == 0))
+			return keys;
+	return NULL;
+}
+
+static void nearest_key(const struct key *keys, const struct section_kind *kind,
+	const char *name, char out[64])
+{
+	size_t best = strlen(name) / 3 + 2;
+	char form[64];
+
+	*out = '\0';
+	for (; keys->name; keys++) {
+		if (!kind_has(keys, kind))
+			continue;
+		for (int file = 0; file <= keys->secret; file++) {
+			size_t distance =
+				edit_distance(name, form_of(keys, file != 0, form));
+
+			if (distance >= best)
+				continue;
+			best = distance;
+			memcpy(out, form, sizeof(form));
+		}
+	}
+}
+
+static void unknown_key(struct reading *in, const struct key *keys,
+	const struct section_kind *kind, int line, const char *name)
+{
+	struct buf all = BUF_INIT;
+	char near[64];
+	const char *separator = "known here: ";
+
+	for (const struct key *key = keys; key->name; key++) {
+		if (!kind_has(key, kind) || key->node == read_later)
+			continue;
+		buf_addf(&all, "%s%s%s", separator, key->name,
+			key->secret ? " (or as a file, _file)" : "");
+		separator = ", ";
+	}
+	nearest_key(keys, kind, name, near);
+	if (*near)
+		problem(in, line, buf_str(&all), "unknown key, did you mean %s?", near);
+	else
+		problem(in, line, buf_str(&all), "unknown key");
+	buf_finish(&all);
+}
+
+static void check_names(struct reading *in, const struct key *keys,
+	const yaml_node_t *node, const struct section_kind *kind)
+{
+	mapping_check(in, node);
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+		pair < node->data.mapping.pairs.top; pair++) {
+		const yaml_node_t *at = node_at(in, pair->key);
+		const char *name = at->type == YAML_SCALAR_NODE
+					   ? (const char *)at->data.scalar.value
+					   : "";
+		const struct key *key = find_key(keys, name);
+		size_t before;
+
+		if (!*name || strcmp(name, "<<") == 0 ||
+			(kind && kind->bit == KIND_UNUSABLE))
+			continue;
+		before = path_push(in, name);
+		if (!key)
+			unknown_key(in, keys, kind, node_line(at), name);
+		else if (!kind_has(key, kind))
+			problem(in, node_line(at), "remove it", "not a key of %s %s",
+				kind->key, kind->name);
+		path_pop(in, before);
+	}
+}
+
+/* ---- keys that are ---- */
+
+static void read_absent(struct reading *in, const struct key *key, int line, void *target)
+{
+	char allowed[ALLOWED_SIZE];
+
+	if (key->required)
+		problem(in, line, key_allowed(key, allowed, sizeof(allowed)), "missing");
+	else if (key->fallback)
+		key->scalar(in, key, line, key->fallback, target);
+	else if (key->node == read_inner)
+		key->node(in, key, line, NULL, target);
+}
+
+static void read_key(struct reading *in, const struct key *key, int line,
+	yaml_node_t *section, void *target, bool tell_missing)
+{
+	char allowed[ALLOWED_SIZE];
+	int at = line;
+	yaml_node_t *node = mapping_find(in, section, key->name, &at);
+	size_t before;
+	char *text;
+
+	if (key->secret) {
+		read_secret(in, key, line, section, target);
+		return;
+	}
+	before = path_push(in, key->name);
+	if (!node) {
+		if (tell_missing || !key->required)
+			read_absent(in, key, line, target);
+	} else if (key->node) {
+		key->node(in, key, at, node, target);
+	} else {
+		key_allowed(key, allowed, sizeof(allowed));
+		text = scalar_text(in, at, node, allowed);
+		if (text)
+			key->scalar(in, key, at, text, target);
+	}
+	path_pop(in, before);
+}
+
+void read_section(struct reading *in, const struct key *keys, int line, yaml_node_t *node,
+	void *base, const struct section_kind *kind)
+{
+	bool usable = !kind || kind->bit != KIND_UNUSABLE;
+
+	if (node && node->type != YAML_MAPPING_NODE) {
+		problem(in, line, "keys with values, each on a line of its own",
+			"not a block of keys");
+		return;
+	}
+	if (node)
+		check_names(in, keys, node, kind);
+	for (const struct key *key = keys; key->name; key++) {
+		if (!kind_has(key, kind) || (!usable && key->secret))
+			continue;
+		read_key(in, key, line, node, (char *)base + key->offset,
+			usable || !key->kinds);
+	}
+}
+
+void read_inner(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target)
+{
+	size_t before = in->problem_count;
+
+	/* an optional section that is absent still has its defaults */
+	for (const struct key *inner = key->keys; !node && inner->name; inner++)
+		if (inner->required)
+			return;
+	read_section(in, key->keys, line, node, target, NULL);
+	if (node && key->check && in->problem_count == before)
+		key->check(in, line, node, target);
+}
+
+void read_later(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target)
+{
+	(void)key;
+	(void)node;
+	(void)target;
+	problem(in, line, "remove it", "not in this version of leadrelay");
+}
+
+/* ---- entries ---- */
+
+/* A value looked at before the section is read; NULL without telling why. */
+static const char *peek(struct reading *in, const yaml_node_t *node, const char *name)
+{
+	const yaml_node_t *value = mapping_find(in, node, name, NULL);
+
+	return value && value->type == YAML_SCALAR_NODE
+		       ? (const char *)value->data.scalar.value
+		       : NULL;
+}
+
+static struct section_kind kind_of(struct reading *in, const yaml_node_t *node,
+	const char *key, const struct choice *choices, bool shift)
+{
+	const char *raw = peek(in, node, key);
+	size_t before = in->problem_count;
+	const char *name = raw ? expand(in, 1, raw) : NULL;
+
+	while (in->problem_count > before) /* it is told when the key is read */
+		free(in->problems[--in->problem_count].text);
+	for (; name && choices->name; choices++)
+		if (strcmp(choices->name, name) == 0 && !choices->later)
+			return (struct section_kind){key, choices->name,
+				shift ? 1u << choices->value : (unsigned)choices->value};
+	return (struct section_kind){key, "", KIND_UNUSABLE};
+}
+
+void read_auth(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target)
+{
+	struct section_kind kind = kind_of(in, node, "method", auth_methods, true);
+	size_t before = in->problem_count;
+
+	read_section(in, key->keys, line, node, target, &kind);
+	if (kind.bit != KIND_UNUSABLE && in->problem_count == before)
+		check_auth(in, line, node, target);
+}
+
+/* "destinations.crm" while its entry is read: by its name, else by its place. */
+static size_t entry_push(struct reading *in, const yaml_node_t *node, int index)
+{
+	const char *name = peek(in, node, "name");
+	char place[128];
+
+	if (name && *name && strlen(name) <= 64)
+		snprintf(place, sizeof(place), "%s", name);
+	else
+		snprintf(place, sizeof(place), "[%d]", index);
+	return path_push(in, place);
+}
+
+static bool is_entry_list(
+	struct reading *in, const struct key *key, int line, const yaml_node_t *node)
+{
+	if (node->type == YAML_SEQUENCE_NODE &&
+		node->data.sequence.items.top > node->data.sequence.items.start)
+		return true;
+	problem(in, line, key->allowed,
+		node->type == YAML_SEQUENCE_NODE ? "an empty list" : "not a list");
+	return false;
+}
+
+static int entry_count(const yaml_node_t *node)
+{
+	return (int)(node->data.sequence.items.top - node->data.sequence.items.start);
+}
+
+void read_sources(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target)
+{
+	struct config *config = target;
+
+	if (!is_entry_list(in, key, line, node))
+		return;
+	config->sources = memory_alloc(
+		in->memory, (size_t)entry_count(node) * sizeof(*config->sources));
+	for (int i = 0; config->sources && i < entry_count(node); i++) {
+		yaml_node_t *entry = node_at(in, node->data.sequence.items.start[i]);
+		struct source_settings *source = &config->sources[config->source_count++];
+		struct section_kind kind = kind_of(in, entry, "kind", source_kinds, true);
+		size_t before = entry_push(in, entry, i);
+
+		source->on_invalid = kind.bit == 1u << SOURCE_MARKETPLACE
+					     ? ON_INVALID_QUARANTINE
+					     : ON_INVALID_REJECT;
+		read_section(in, key->keys, node_line(entry), entry, source, &kind);
+		check_source(in, node_line(entry), entry, source);
+		path_pop(in, before);
+	}
+}
+
+void read_destinations(struct reading *in, const struct key *key, int line,
+	yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+
+	if (!is_entry_list(in, key, line, node))
+		return;
+	config->destinations = memory_alloc(
+		in->memory, (size_t)entry_count(node) * sizeof(*config->destinations));
+	for (int i = 0; config->destinations && i < entry_count(node); i++) {
+		yaml_node_t *entry = node_at(in, node->data.sequence.items.start[i]);
+		struct destination_settings *destination =
+			&config->destinations[config->destination_count++];
+		struct section_kind kind =
+			kind_of(in, entry, "kind", destination_bits, false);
+		size_t before = entry_push(in, entry, i);
+		size_t problems = in->problem_count;
+
+		destination->route.allow_private = true;
+		read_section(in, key->keys, node_line(entry), entry, destination, &kind);
+		if (in->problem_count == problems)
+			check_destination(in, node_line(entry), entry, destination);
+		path_pop(in, before);
+	}
+}

@@ -1,0 +1,512 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "folder.h"
+
+#include "leadrelay/config.h"
+
+static const char good[] =
+	"state_dir: state\n"                                                  /* 1 */
+	"intake:\n"                                                           /* 2 */
+	"  listen: [\"127.0.0.1:8080\", \"[::1]:0\"]\n"                       /* 3 */
+	"  max_body: 64KiB\n"                                                 /* 4 */
+	"sources:\n"                                                          /* 5 */
+	"  - name: market\n"                                                  /* 6 */
+	"    kind: marketplace\n"                                             /* 7 */
+	"    token_file: market.token\n"                                      /* 8 */
+	"    destinations: [crm, archive]\n"                                  /* 9 */
+	"  - name: website\n"                                                 /* 10 */
+	"    kind: form\n"                                                    /* 11 */
+	"    token_file: market.token\n"                                      /* 12 */
+	"    destinations: crm\n"                                             /* 13 */
+	"    redirect: https://www.contoso.com/thanks?a=b\n"                  /* 14 */
+	"    map: { surname: last_name, firm: company }\n"                    /* 15 */
+	"    set: { campaign: \"spring-2027\" }\n"                            /* 16 */
+	"destinations:\n"                                                     /* 17 */
+	"  - name: crm\n"                                                     /* 18 */
+	"    kind: dynamics365\n"                                             /* 19 */
+	"    url: https://contoso.crm4.dynamics.com\n"                        /* 20 */
+	"    auth:\n"                                                         /* 21 */
+	"      method: azure_ad\n"                                            /* 22 */
+	"      directory_id: 12345678-0000-0000-0000-000000000000\n"          /* 23 */
+	"      client_id: 23456052-0000-0000-0000-000000000000\n"             /* 24 */
+	"      client_secret_file: crm.secret\n"                              /* 25 */
+	"      expires: 2099-11-01\n"                                         /* 26 */
+	"    contacts: \"owner@contoso.com; Owner@Contoso.com ;b@c.d\"\n"     /* 27 */
+	"    set: { leadsourcecode: 8, text: \"8\", yes: true, zip: 0123 }\n" /* 28 */
+	"    when: { offer_id: \"contoso.*\", action_code: [INS, PLT] }\n"    /* 29 */
+	"    http_version: \"2\"\n"                                           /* 30 */
+	"  - name: archive\n"                                                 /* 31 */
+	"    kind: file\n"                                                    /* 32 */
+	"    path: archive.jsonl\n"                                           /* 33 */
+	"retry: { first: 50ms, factor: 1.5 }\n"                               /* 34 */
+	"log: { level: warn, format: json }\n";                               /* 35 */
+
+struct loaded {
+	struct config *config;
+	struct buf problems;
+	struct err err;
+	enum err_code code;
+};
+
+static int make_folder(void **state)
+{
+	(void)state;
+	folder_make();
+	put_file("market.token", "0123456789abcdef\r\n\nfedcba9876543210\n", 36, 0600);
+	put_file("crm.secret", "first\nsecond\n", 13, 0600);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	folder_remove();
+	return 0;
+}
+
+static struct loaded load_bytes(const char *text, size_t len, mode_t mode)
+{
+	struct loaded loaded = {0};
+	char path[256];
+
+	put_file("leadrelay.yaml", text, len, mode);
+	loaded.code = config_load(&loaded.config, in_folder("leadrelay.yaml", path),
+		&loaded.problems, &loaded.err);
+	return loaded;
+}
+
+static struct loaded load(const char *text)
+{
+	return load_bytes(text, strlen(text), 0644);
+}
+
+static void finish(struct loaded *loaded)
+{
+	if (loaded->code == ERR_OK)
+		config_destroy(loaded->config);
+	buf_finish(&loaded->problems);
+}
+
+/* good with the line (from 1) replaced; NULL: left out. */
+static struct loaded load_with(int line, const char *replacement)
+{
+	struct buf text = BUF_INIT;
+	struct loaded loaded;
+	const char *at = good;
+
+	for (int i = 1; *at; i++) {
+		size_t len = strcspn(at, "\n") + 1;
+
+		if (i != line)
+			buf_add(&text, at, len);
+		else if (replacement)
+			buf_addf(&text, "%s\n", replacement);
+		at += len;
+	}
+	loaded = load(buf_str(&text));
+	buf_finish(&text);
+	return loaded;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("expected \"%s\" in:\n%s", part, text);
+}
+
+/* What the line says is told with its line and key. */
+static void refused(int line, const char *replacement, const char *expected)
+{
+	struct loaded loaded = load_with(line, replacement);
+
+	if (loaded.code != ERR_CONFIG)
+		fail_msg("accepted: %s", replacement ? replacement : "(line left out)");
+	assert_has(buf_str(&loaded.problems), expected);
+	finish(&loaded);
+}
+
+static void accepted(int line, const char *replacement)
+{
+	struct loaded loaded = load_with(line, replacement);
+
+	if (loaded.code != ERR_OK)
+		fail_msg("%s: %s", replacement, buf_str(&loaded.problems));
+	finish(&loaded);
+}
+
+static void every_key_reaches_its_place(void **state)
+{
+	struct loaded loaded = load(good);
+	struct config *c = loaded.config;
+	char path[256];
+
+	(void)state;
+	if (loaded.code != ERR_OK)
+		fail_msg("%s", buf_str(&loaded.problems));
+	assert_string_equal(c->file, in_folder("leadrelay.yaml", path));
+	assert_string_equal(c->state_dir, in_folder("state", path));
+	assert_int_equal(c->intake.listen.count, 2);
+	assert_string_equal(c->intake.listen.items[1], "[::1]:0");
+	assert_int_equal(c->intake.max_body, 65536);
+	assert_int_equal(c->source_count, 2);
+	assert_int_equal(c->sources[0].tokens.count, 2);
+	assert_string_equal(c->sources[0].tokens.values[0], "0123456789abcdef");
+	assert_string_equal(c->sources[0].tokens.values[1], "fedcba9876543210");
+	assert_string_equal(c->sources[1].destinations.items[0], "crm");
+	assert_string_equal(c->sources[1].map.items[0].name, "surname");
+	assert_string_equal(c->sources[1].map.items[0].value, "last_name");
+	assert_string_equal(c->sources[1].redirect, "https://www.contoso.com/thanks?a=b");
+	assert_string_equal(c->destinations[0].auth.client_secret.values[1], "second");
+	assert_string_equal(c->destinations[0].auth.client_secret.file,
+		in_folder("crm.secret", path));
+	assert_true(c->destinations[0].auth.client_secret.changed_at > 0);
+	assert_true(c->destinations[0].auth.expires_at == 4097174400000);
+	assert_int_equal(c->destinations[0].contacts.count, 2);
+	assert_true(c->destinations[0].set.items[0].literal);
+	assert_string_equal(c->destinations[0].set.items[0].value, "8");
+	assert_false(c->destinations[0].set.items[1].literal);
+	assert_true(c->destinations[0].set.items[2].literal);
+	assert_false(c->destinations[0].set.items[3].literal);
+	assert_int_equal(c->destinations[0].when_count, 2);
+	assert_int_equal(c->destinations[0].when[1].field, FIELD_ACTION_CODE);
+	assert_string_equal(c->destinations[0].when[1].patterns[1], "PLT");
+	assert_true(c->destinations[0].route.http2);
+	assert_string_equal(c->destinations[1].path, in_folder("archive.jsonl", path));
+	assert_int_equal(c->retry.first_ms, 50);
+	assert_true(c->retry.factor == 1.5);
+	assert_int_equal(c->log_level, LOG_LEVEL_WARN);
+	assert_int_equal(c->log_format, LOG_FORMAT_JSON);
+	assert_int_equal(c->warnings.count, 1); /* contacts */
+	finish(&loaded);
+}
+
+static void absent_keys_have_their_documented_defaults(void **state)
+{
+	struct loaded loaded = load_with(34, NULL);
+	struct config *c = loaded.config;
+
+	(void)state;
+	assert_int_equal(loaded.code, ERR_OK);
+	assert_int_equal(c->intake.max_memory, 32 << 20);
+	assert_int_equal(c->intake.max_connections, 1000);
+	assert_int_equal(c->intake.rate_per_address, 100);
+	assert_int_equal(c->intake.request_timeout_ms, 10000);
+	assert_int_equal(c->sources[0].on_invalid, ON_INVALID_QUARANTINE);
+	assert_int_equal(c->sources[1].on_invalid, ON_INVALID_REJECT);
+	assert_int_equal(c->sources[0].dedupe_window_ms, 600000);
+	assert_string_equal(c->destinations[0].api_version, "v9.2");
+	assert_string_equal(
+		c->destinations[0].auth.authority, "https://login.microsoftonline.com");
+	assert_int_equal(c->destinations[0].auth.token_version, 2);
+	assert_int_equal(c->destinations[0].duplicates, DUPLICATES_CREATE);
+	assert_int_equal(c->destinations[0].route.timeout_ms, 60000);
+	assert_int_equal(c->destinations[1].max_concurrency, 16);
+	assert_int_equal(c->destinations[1].probe_interval_ms, 900000);
+	assert_int_equal(c->retry.first_ms, 5000);
+	assert_int_equal(c->retry.longest_ms, 3600000);
+	assert_int_equal(c->retry.give_up_after_ms, 14LL * 86400000);
+	assert_true(c->retry.factor == 2);
+	finish(&loaded);
+}
+
+static void a_problem_names_file_line_key_and_what_is_allowed(void **state)
+{
+	char expected[512], path[256];
+
+	(void)state;
+	snprintf(expected, sizeof(expected),
+		"%s:4: intake.max_body: \"64KB\" is not a size; a size from 64B to 64MiB, "
+		"such as 64KiB or 10MiB\n",
+		in_folder("leadrelay.yaml", path));
+	refused(4, "  max_body: 64KB", expected);
+}
+
+static void bad_values_are_refused(void **state)
+{
+	(void)state;
+	refused(3, "  listen: [\"0.0.0.0:8080\"]", ":3: intake.listen: plain HTTP");
+	refused(3, "  listen: example.com:80", "is not an address to listen on");
+	refused(3, "  listen: []", ":3: intake.listen: an empty list");
+	refused(4, "  max_body: 1GiB", "is too large");
+	refused(4, "  max_memory: 100KiB", "smaller than max_body");
+	refused(4, "  max_connections: many",
+		"is not a whole number; a whole number from 1");
+	refused(4, "  rate_per_address: 100", "is not a rate");
+	refused(4, "  request_timeout: 10", "is not a duration");
+	refused(4, "  request_timeout: 1ms", "is too short");
+	refused(4, "  trusted_proxies: [10.0.0.0/33]", "is not an address or network");
+	refused(4, "  allow_plain: yes", "is not true or false");
+	refused(4, "  max_body:", ":4: intake.max_body: no value");
+	refused(6, "  - name: a/b", "cannot be a name");
+	refused(14, "    redirect: /thanks", "is not a web address");
+	refused(15, "    map: { surname: lastname }", "is not a canonical field");
+	refused(16, "    set: { campain: x }", ":16: sources.website.set.campain:");
+	refused(20, "    url: http://contoso.crm4.dynamics.com", "in the clear");
+	refused(20, "    url: contoso.crm4.dynamics.com", "is not a web address");
+	refused(20, "    url: https://a:b@contoso.com", "a user name or password");
+	refused(23, "      directory_id: nobody",
+		":23: destinations.crm.auth.directory_id");
+	refused(24, "      client_id: 42",
+		":24: destinations.crm.auth.client_id: not an");
+	refused(26, "      expires: 2027-13-01", "is not a date");
+	refused(27, "    contacts: nobody", "\"nobody\" is not an e-mail address");
+	refused(29, "    when: { offer: x }", "destinations.crm.when.offer:");
+	refused(30, "    http_version: \"3\"", "one of 1.1, 2");
+	refused(30, "    max_concurrency: 0", "is too small");
+	refused(30, "    ca_file: absent.pem", "cannot open");
+	refused(30, "    ca_file: crm.secret", "holds no certificate");
+	refused(30, "    probe_interval: 25h", "from 1s to 1d");
+	refused(34, "retry: { first: 2h }", "is too long");
+	refused(34, "retry: { first: 2m, longest: 1m }", ":34: retry.longest: shorter");
+	refused(35, "log: { level: loud }", "one of debug, info, warn, error");
+	refused(35, "log: loud", "not a block of keys");
+}
+
+static void short_and_plain_values_are_accepted(void **state)
+{
+	(void)state;
+	accepted(4, "  request_timeout: 1s");
+	accepted(4, "  trusted_proxies: [10.0.0.0/8, \"::1\"]");
+	accepted(14, "    dedupe_window: 0s");
+	accepted(20, "    url: http://127.0.0.1:8181");
+	accepted(20, "    url: http://crm.contoso.com\n    allow_plain: true");
+	accepted(30, "    probe_interval: 1s\n    timeout: 1s");
+	accepted(30, "    proxy: http://proxy.contoso.com:3128");
+	accepted(35, NULL);
+}
+
+static void unknown_keys_are_refused_with_the_nearest(void **state)
+{
+	(void)state;
+	refused(4, "  max_bdy: 1KiB",
+		":4: intake.max_bdy: unknown key, did you mean max_body?");
+	refused(8, "    token_fle: x", "did you mean token_file?");
+	refused(33, "    path: x\n    url: https://a.b",
+		"not a key of kind file; remove it");
+	refused(8, "    token_file: market.token\n    honeypot: x",
+		":9: sources.market.honeypot: not a key of kind marketplace");
+	refused(35, "speed: fast", ":35: speed: unknown key; known here: state_dir,");
+}
+
+static void missing_keys_are_told_at_their_entry(void **state)
+{
+	(void)state;
+	refused(1, NULL, "leadrelay.yaml:1: state_dir: missing");
+	refused(8, NULL, ":6: sources.market.token: missing, and so is token_file");
+	refused(20, NULL, ":18: destinations.crm.url: missing");
+	refused(25, NULL, ":21: destinations.crm.auth.client_secret: missing");
+	refused(23, NULL, ":21: destinations.crm.auth.directory_id: missing");
+	refused(33, NULL, ":31: destinations.archive.path: missing");
+	refused(19, NULL,
+		":18: destinations.crm.kind: missing; one of dynamics365, file");
+	refused(10, "  - honeypot: x", ":10: sources[1].name: missing");
+}
+
+static void names_and_keys_stand_once(void **state)
+{
+	(void)state;
+	refused(10, "  - name: market", ":10: sources.market.name: another source");
+	refused(31, "  - name: crm", ":31: destinations.crm.name: another destination");
+	refused(4, "  listen: \"127.0.0.1:1\"",
+		":4: intake.listen: \"listen\" stands twice, first in line 3");
+	refused(9, "    destinations: [crm, crm]", "\"crm\" stands twice");
+	refused(9, "    destinations: [crm, cmr]",
+		":9: sources.market.destinations: \"cmr\" is not a destination; one of crm archive");
+}
+
+static void several_problems_are_told_together_by_line(void **state)
+{
+	struct loaded loaded = load("state_dir: 1\nintake: {}\nsources: 3\nlog: 4\n");
+	const char *text = buf_str(&loaded.problems);
+
+	(void)state;
+	assert_int_equal(loaded.code, ERR_CONFIG);
+	assert_has(text, ":1: destinations: missing");
+	assert_has(text, ":2: intake.listen: missing");
+	assert_has(text, ":3: sources: not a list");
+	assert_has(text, ":4: log: not a block of keys");
+	assert_true(strstr(text, ":2:") < strstr(text, ":3:"));
+	finish(&loaded);
+}
+
+static void surprising_yaml_is_refused(void **state)
+{
+	struct loaded loaded;
+
+	(void)state;
+	refused(4, "  max_body: &size 64KiB", ":4: yaml: anchors and aliases");
+	refused(4, "  <<: {max_body: 1KiB}", "merge keys are not used here");
+	refused(4, "  max_body: !!str 64KiB", "tags are not used here");
+	refused(4, "\tmax_body: 64KiB", ":4: yaml: a tab in the indentation");
+	refused(4, "  max_body: \"64KiB", "not YAML");
+	refused(35, "---\nlog: {}", "a second document");
+	refused(4, "  max_body: \xff", ":4: yaml: text that is not UTF-8");
+	refused(4, "  ? [a]\n  : b", "a key that is not a text");
+	loaded = load("");
+	assert_has(buf_str(&loaded.problems), ":1: yaml: the file is empty");
+	finish(&loaded);
+	loaded = load_bytes("a: b\0c\n", 7, 0600);
+	assert_int_equal(loaded.code, ERR_CONFIG);
+	finish(&loaded);
+}
+
+static void deep_nesting_is_refused(void **state)
+{
+	struct buf text = BUF_INIT;
+	struct loaded loaded;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		buf_addc(&text, '[');
+	loaded = load(buf_str(&text));
+	assert_has(buf_str(&loaded.problems), "nested too deeply");
+	finish(&loaded);
+	buf_finish(&text);
+}
+
+static void a_variable_expands_in_values_only(void **state)
+{
+	struct loaded loaded;
+
+	(void)state;
+	setenv("LEADRELAY_TEST_DIR", "/var/tmp", 1);
+	loaded = load_with(1, "state_dir: ${LEADRELAY_TEST_DIR}/$${x}");
+	assert_int_equal(loaded.code, ERR_OK);
+	assert_string_equal(loaded.config->state_dir, "/var/tmp/${x}");
+	finish(&loaded);
+	refused(1, "state_dir: ${LEADRELAY_TEST_UNSET}",
+		":1: state_dir: the environment variable LEADRELAY_TEST_UNSET is not set");
+	refused(1, "state_dir: ${", "${ without the name");
+	refused(1, "${LEADRELAY_TEST_DIR}: x", "unknown key");
+	unsetenv("LEADRELAY_TEST_DIR");
+}
+
+static void an_inline_secret_needs_a_private_file(void **state)
+{
+	char text[sizeof(good) + 64];
+	const char *line = strstr(good, "    token_file");
+	struct loaded loaded;
+
+	(void)state;
+	snprintf(text, sizeof(text), "%.*s    token: 0123456789abcdefXYZ%s",
+		(int)(line - good), good, strchr(line, '\n'));
+	loaded = load_bytes(text, strlen(text), 0644);
+	assert_has(buf_str(&loaded.problems), "its mode is 0644; chmod 0600");
+	assert_null(strstr(buf_str(&loaded.problems), "XYZ"));
+	finish(&loaded);
+	loaded = load_bytes(text, strlen(text), 0640);
+	assert_int_equal(loaded.code, ERR_OK);
+	finish(&loaded);
+	setenv("LEADRELAY_TEST_TOKEN", "0123456789abcdef", 1);
+	accepted(
+		8, "    token: ${LEADRELAY_TEST_TOKEN}"); /* does not stand in the file */
+	unsetenv("LEADRELAY_TEST_TOKEN");
+}
+
+static void bad_secrets_are_refused_and_never_shown(void **state)
+{
+	(void)state;
+	put_file("bad", "tooshort", 8, 0600);
+	refused(8, "    token_file: bad",
+		":8: sources.market.token_file: a secret of 8 characters is too short");
+	put_file("bad", "\n \n", 3, 0600);
+	refused(8, "    token_file: bad", "the secret is empty");
+	put_file("bad", "0123456789\1abcdef", 17, 0600);
+	refused(8, "    token_file: bad", "a control character");
+	put_file("bad", "a\nb\nc\n", 6, 0600);
+	refused(25, "      client_secret_file: bad", "more than 2 lines");
+	refused(8, "    token_file: absent", "cannot open");
+	refused(8, "    token_file: market.token\n    token: 0123456789abcdef",
+		"both token and token_file are given");
+}
+
+static void a_secret_file_open_to_all_is_warned_about(void **state)
+{
+	struct loaded loaded;
+
+	(void)state;
+	put_file("open", "0123456789abcdef", 16, 0644);
+	loaded = load_with(8, "    token_file: open");
+	assert_int_equal(loaded.code, ERR_OK);
+	assert_int_equal(loaded.config->warnings.count, 2);
+	assert_has(loaded.config->warnings.items[0], "can be read by everybody");
+	finish(&loaded);
+}
+
+static void what_comes_later_is_told_apart_from_nonsense(void **state)
+{
+	(void)state;
+	refused(35, "mail: {from: a@b.c}",
+		":35: mail: not in this version of leadrelay; remove it");
+	refused(35, "retention: {dead: 1d}", ":35: retention: not in this version");
+	refused(32, "    kind: https",
+		"\"https\" is not in this version of leadrelay; one of dynamics365, file");
+	refused(32, "    kind: ftp",
+		"\"ftp\" is not a kind of destination; one of dynamics365, file");
+	refused(7, "    kind: csv",
+		"csv is not in this version of leadrelay; one of marketplace, json, form");
+}
+
+static void state_dir_is_found_in_a_bad_file(void **state)
+{
+	char path[256], expected[256];
+	struct err err;
+	char *dir;
+
+	(void)state;
+	put_file("leadrelay.yaml", "nonsense: [\nstate_dir: there # here\n", 36, 0600);
+	assert_int_equal(
+		config_state_dir(&dir, in_folder("leadrelay.yaml", path), &err), ERR_OK);
+	assert_string_equal(dir, in_folder("there", expected));
+	free(dir);
+	put_file("leadrelay.yaml", "state_dir: /a\nsources: 4\n", 25, 0600);
+	assert_int_equal(config_state_dir(&dir, path, &err), ERR_OK);
+	assert_string_equal(dir, "/a");
+	free(dir);
+	put_file("leadrelay.yaml", "sources: 4\n", 11, 0600);
+	assert_int_equal(config_state_dir(&dir, path, &err), ERR_CONFIG);
+}
+
+static void an_absent_file_is_told(void **state)
+{
+	struct buf problems = BUF_INIT;
+	struct config *config;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(
+		config_load(&config, "/nonexistent/x.yaml", &problems, &err), ERR_CONFIG);
+	assert_has(buf_str(&problems), "cannot open /nonexistent/x.yaml");
+	buf_finish(&problems);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_reaches_its_place),
+		cmocka_unit_test(absent_keys_have_their_documented_defaults),
+		cmocka_unit_test(a_problem_names_file_line_key_and_what_is_allowed),
+		cmocka_unit_test(bad_values_are_refused),
+		cmocka_unit_test(short_and_plain_values_are_accepted),
+		cmocka_unit_test(unknown_keys_are_refused_with_the_nearest),
+		cmocka_unit_test(missing_keys_are_told_at_their_entry),
+		cmocka_unit_test(names_and_keys_stand_once),
+		cmocka_unit_test(several_problems_are_told_together_by_line),
+		cmocka_unit_test(surprising_yaml_is_refused),
+		cmocka_unit_test(deep_nesting_is_refused),
+		cmocka_unit_test(a_variable_expands_in_values_only),
+		cmocka_unit_test(an_inline_secret_needs_a_private_file),
+		cmocka_unit_test(bad_secrets_are_refused_and_never_shown),
+		cmocka_unit_test(a_secret_file_open_to_all_is_warned_about),
+		cmocka_unit_test(what_comes_later_is_told_apart_from_nonsense),
+		cmocka_unit_test(state_dir_is_found_in_a_bad_file),
+		cmocka_unit_test(an_absent_file_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
