@@ -168,6 +168,23 @@ static void long_base64_is_padded_only_at_the_end(void **state)
 	free(zeros);
 }
 
+/* Every length around the places where the memory has to grow. */
+static void base64_makes_room_for_all_of_it(void **state)
+{
+	static const char bytes[200];
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		struct buf out = BUF_INIT;
+
+		base64_add(&out, bytes, len);
+		assert_int_equal(out.len, (len + 2) / 3 * 4);
+		assert_int_equal(strlen(buf_str(&out)), out.len);
+		assert_true(out.len == 0 || out.cap > out.len);
+		buf_finish(&out);
+	}
+}
+
 static void hex_is_lower_case_and_appended(void **state)
 {
 	struct buf out = BUF_INIT;
@@ -189,6 +206,7 @@ int main(void)
 		cmocka_unit_test(equal_sees_every_byte),
 		cmocka_unit_test(base64_knows_the_vectors_of_rfc_4648),
 		cmocka_unit_test(long_base64_is_padded_only_at_the_end),
+		cmocka_unit_test(base64_makes_room_for_all_of_it),
 		cmocka_unit_test(hex_is_lower_case_and_appended),
 	};
 

@@ -192,8 +192,8 @@ static void lone_surrogates_are_refused(void **state)
 	static const char *const texts[] = {"\"\\ud800\"", "\"\\uDBFF\"", "\"\\udc00\"",
 		"\"\\uDFFF\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\u0041\"",
 		"\"\\ud800\\ud800\"", "\"\\ud83d\\ude00\\ud83d\"", "\"\\ude00\\ud83d\"",
-		"\"\\ud800\\u\"", "\"\\ud800\\udc0\"", "\"\\ud800\\\"", "\"\\ud800",
-		"{\"\\ud800\":1}"};
+		"\"\\udc00\\udc00\"", "\"\\ud800\\u\"", "\"\\ud800\\udc0\"",
+		"\"\\ud800\\\"", "\"\\ud800", "{\"\\ud800\":1}"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++)

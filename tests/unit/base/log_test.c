@@ -113,11 +113,11 @@ static void no_value_can_forge_a_line_or_a_pair(void **state)
 	start_capture();
 	log_info("e", "a", "x\n" AT " error forged", "b", "1 c=2", "d", "say \"hi\" \\",
 		"e", "", "f", "\x1b[2J\x7f\t\r\xc2\x85\xff\xc3", "g", "\xc3\xa9t\xc3\xa9",
-		NULL);
+		"h", "i=j", NULL);
 	assert_string_equal(captured(),
 		AT " info e a=\"x\\n" AT " error forged\" b=\"1 c=2\" d=\"say \\\"hi\\\" "
 		   "\\\\\" e=\"\" f=\"\\x1b[2J\\x7f\\t\\x0d\\x85\\xff\\xc3\" "
-		   "g=\xc3\xa9t\xc3\xa9\n");
+		   "g=\xc3\xa9t\xc3\xa9 h=\"i=j\"\n");
 }
 
 static void json_values_read_back_as_they_were(void **state)
