@@ -86,8 +86,10 @@ enum ending {
 bool exchange_cut_early(
 	struct crm *crm, struct wire *wire, struct request *req, uint64_t connection);
 
-/* Answers one request: *control is set when it was for the control API. */
-enum ending exchange_run(struct crm *crm, struct wire *wire, struct request *req,
-	uint64_t connection, bool *control);
+bool exchange_is_control(const struct request *req);
+
+/* Answers one request. */
+enum ending exchange_run(
+	struct crm *crm, struct wire *wire, struct request *req, uint64_t connection);
 
 #endif

@@ -38,7 +38,7 @@ static void classify(struct exchange *x)
 {
 	x->path = percent_decode(x->req->path, strlen(x->req->path), false);
 	x->resource = dataverse_resource(x->path);
-	if (strncmp(x->path, "/_rehearsal", 11) == 0)
+	if (exchange_is_control(x->req))
 		x->kind = KIND_CONTROL;
 	else if (azure_ad_is_token_path(x->path))
 		x->kind = KIND_TOKEN;
@@ -201,16 +201,20 @@ static enum ending run_counted(struct exchange *x)
 	return end;
 }
 
-enum ending exchange_run(struct crm *crm, struct wire *wire, struct request *req,
-	uint64_t connection, bool *control)
+bool exchange_is_control(const struct request *req)
+{
+	return strncmp(req->path, "/_rehearsal", 11) == 0;
+}
+
+enum ending exchange_run(
+	struct crm *crm, struct wire *wire, struct request *req, uint64_t connection)
 {
 	struct exchange x;
 	enum ending end;
 	int status;
 
 	exchange_init(&x, crm, wire, req, connection);
-	*control = x.kind == KIND_CONTROL;
-	if (*control) {
+	if (x.kind == KIND_CONTROL) {
 		control_answer(&x);
 		end = send_reply(&x, &status);
 	} else {

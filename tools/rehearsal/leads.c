@@ -13,27 +13,12 @@
 
 #include "dataverse.h"
 #include "journal.h"
-#include "moment.h"
+#include "lead_row.h"
 #include "odata.h"
 #include "query.h"
 #include "records.h"
 
 static const char json_type[] = "application/json; odata.metadata=minimal";
-
-bool leads_id(const char *resource, char out[GUID_SIZE])
-{
-	const char *id = resource + strlen("leads(");
-	size_t len = strlen(id);
-	char *inner;
-	bool good;
-
-	if (!len || id[len - 1] != ')')
-		return false;
-	inner = need_copy_of(id, len - 1);
-	good = guid_parse(out, inner);
-	free(inner);
-	return good;
-}
 
 static bool may(struct exchange *x, int privilege)
 {
@@ -47,85 +32,6 @@ static bool may(struct exchange *x, int privilege)
 		"(Id=5eed0000-0000-4000-8000-00000000001%d) on OTC=4 for entity 'lead' "
 		"(LocalizedName='Lead'). context.Caller=%s",
 		dataverse_user_id, name, privilege, dataverse_user_id);
-}
-
-static const char *text_of(const cJSON *row, const char *name)
-{
-	const cJSON *value = cJSON_GetObjectItemCaseSensitive(row, name);
-
-	return cJSON_IsString(value) && *value->valuestring ? value->valuestring : NULL;
-}
-
-static void put(cJSON *row, const char *name, cJSON *value)
-{
-	if (cJSON_GetObjectItemCaseSensitive(row, name))
-		cJSON_ReplaceItemInObjectCaseSensitive(row, name, value);
-	else
-		cJSON_AddItemToObject(row, name, value);
-}
-
-/* "/campaigns(guid)" becomes _campaignid_value: guid. */
-static void put_bind(cJSON *row, const cJSON *bind)
-{
-	const char *guid = strchr(bind->valuestring, '(') + 1;
-	char *id = need_copy_of(guid, strcspn(guid, ")"));
-	struct text name = {0};
-
-	text_printf(&name, "_%.*s_value", (int)strcspn(bind->string, "@"), bind->string);
-	put(row, name.data, cJSON_CreateString(id));
-	text_free(&name);
-	free(id);
-}
-
-static void put_body(cJSON *row, const cJSON *body)
-{
-	const cJSON *value;
-
-	cJSON_ArrayForEach (value, body) {
-		if (strstr(value->string, "@odata.bind"))
-			put_bind(row, value);
-		else if (*value->string != '@' && strcmp(value->string, "leadid") != 0)
-			put(row, value->string, cJSON_Duplicate(value, true));
-	}
-}
-
-/* What the system sets on every write. */
-static void put_system(struct crm *crm, cJSON *row, int64_t at)
-{
-	const char *first = text_of(row, "firstname"), *last = text_of(row, "lastname");
-	char when[MOMENT_SIZE];
-	struct text name = {0};
-
-	text_printf(&name, "%s%s%s", first ? first : "", first && last ? " " : "",
-		last ? last : "");
-	put(row, "fullname",
-		name.len ? cJSON_CreateString(name.data) : cJSON_CreateNull());
-	text_free(&name);
-	moment_odata(when, at);
-	put(row, "modifiedon", cJSON_CreateString(when));
-	if (!cJSON_GetObjectItemCaseSensitive(row, "createdon"))
-		put(row, "createdon", cJSON_CreateString(when));
-	put(row, "versionnumber",
-		cJSON_CreateNumber(
-			(double)(1000 + atomic_fetch_add(&crm->row_version, 1))));
-}
-
-static cJSON *new_row(struct crm *crm, const char *id, const cJSON *body, int64_t at)
-{
-	static const char *const flags[] = {"donotemail", "donotbulkemail", "donotphone",
-		"donotpostalmail", "donotfax", "donotsendmm"};
-	cJSON *row = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(row, "leadid", id);
-	cJSON_AddNumberToObject(row, "statecode", 0);
-	cJSON_AddNumberToObject(row, "statuscode", 1);
-	cJSON_AddNumberToObject(row, "leadqualitycode", 2);
-	cJSON_AddNumberToObject(row, "preferredcontactmethodcode", 1);
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		cJSON_AddBoolToObject(row, flags[i], false);
-	put_body(row, body);
-	put_system(crm, row, at);
-	return row;
 }
 
 static bool check_body(struct exchange *x)
@@ -156,7 +62,7 @@ static bool check_storage(struct exchange *x)
 static bool check_duplicate_rule(struct exchange *x, const char *except)
 {
 	const char *suppress = request_header(x->req, "MSCRM.SuppressDuplicateDetection");
-	const char *email = text_of(x->body, "emailaddress1");
+	const char *email = lead_text(x->body, "emailaddress1");
 
 	if (!x->crm->settings.duplicate_rule || !suppress || !email ||
 		strcasecmp(suppress, "false") != 0 ||
@@ -184,14 +90,14 @@ static void answer_row(
 {
 	char *root = odata_root(x), *text;
 	cJSON *out = query_project(query, row);
-	struct text context = {0};
+	struct text body = {0};
 
-	text_printf(&context, "%s/$metadata#leads/$entity", root);
-	cJSON_AddStringToObject(out, "@odata.context", context.data);
 	text = cJSON_PrintUnformatted(out);
-	reply_text(&x->reply, status, json_type, text);
+	text_printf(&body, "{\"@odata.context\":\"%s/$metadata#leads/$entity\",%s", root,
+		text + 1);
+	reply_text(&x->reply, status, json_type, body.data);
 	free(text);
-	text_free(&context);
+	text_free(&body);
 	cJSON_Delete(out);
 	free(root);
 }
@@ -223,10 +129,10 @@ static void answer_written(
 
 static void create(struct exchange *x, const char *id, bool by_upsert)
 {
-	cJSON *row = new_row(x->crm, id, x->body, x->at);
+	cJSON *row = lead_new_row(x->crm, id, x->body, x->at);
 
 	if (records_insert(x->crm->records, id, cJSON_PrintUnformatted(row),
-		    text_of(row, "emailaddress1"))) {
+		    lead_text(row, "emailaddress1"))) {
 		x->committed = true;
 		memcpy(x->leadid, id, GUID_SIZE);
 		answer_written(x, id, row, 201);
@@ -385,10 +291,10 @@ static char *change_row(const char *json, char **email, void *arg)
 		cJSON_Delete(row);
 		return NULL;
 	}
-	put_body(row, change->x->body);
-	put_system(change->x->crm, row, change->x->at);
-	if (text_of(row, "emailaddress1"))
-		*email = need_copy(text_of(row, "emailaddress1"));
+	lead_put_body(row, change->x->body);
+	lead_put_system(change->x->crm, row, change->x->at);
+	if (lead_text(row, "emailaddress1"))
+		*email = need_copy(lead_text(row, "emailaddress1"));
 	change->row = row;
 	return cJSON_PrintUnformatted(row);
 }
@@ -414,7 +320,7 @@ static void patch(struct exchange *x, const char *id)
 {
 	const char *if_match = request_header(x->req, "If-Match");
 	const char *if_none = request_header(x->req, "If-None-Match");
-	const char *named = text_of(x->body, "leadid");
+	const char *named = lead_text(x->body, "leadid");
 	bool only_create = if_none && strcmp(if_none, "*") == 0;
 	char guid[GUID_SIZE];
 
@@ -509,27 +415,4 @@ void leads_definition(struct exchange *x)
 	text_puts(&body, "]}");
 	reply_text(&x->reply, 200, json_type, body.data);
 	text_free(&body);
-}
-
-bool leads_seed(struct crm *crm, const cJSON *body, int64_t at, char **why)
-{
-	const char *named = text_of(body, "leadid");
-	struct refusal refusal;
-	char id[GUID_SIZE];
-	cJSON *row;
-	bool done;
-
-	if (!columns_check(crm->settings.columns, body, &refusal)) {
-		*why = refusal.message;
-		return false;
-	}
-	if (!named || !guid_parse(id, named))
-		guid_random(id);
-	row = new_row(crm, id, body, at);
-	done = records_insert(crm->records, id, cJSON_PrintUnformatted(row),
-		text_of(row, "emailaddress1"));
-	cJSON_Delete(row);
-	if (!done)
-		*why = need_copy("there is a record with this leadid");
-	return done;
 }

@@ -177,26 +177,45 @@ static void note_control(struct connection *c, bool control)
 	pthread_mutex_unlock(&c->server->lock);
 }
 
-static enum ending one_request(struct connection *c, struct text *input, bool stale)
+/* With the head read: the rest of the request, and its answer. */
+static enum ending go_on(struct connection *c, struct request *req, struct text *input)
 {
 	struct crm *crm = c->server->crm;
+	const char *why = "";
+	int status = 400;
+
+	note_control(c, exchange_is_control(req)); /* before it cuts all others */
+	if (exchange_cut_early(crm, &c->wire, req, c->id))
+		return END_RESET;
+	switch (request_read_body(req, &c->wire, input, &status, &why)) {
+	case HTTP_READ:
+		return exchange_run(crm, &c->wire, req, c->id);
+	case HTTP_BAD:
+		return refuse_request(&c->wire, status, why);
+	case HTTP_GONE:
+		break;
+	}
+	return END_RESET;
+}
+
+static enum ending one_request(struct connection *c, struct text *input, bool stale)
+{
 	struct request req;
 	enum ending end = END_RESET;
 	const char *why = "";
-	bool control = false;
 	int status = 400;
-	enum http_read got = request_read_head(&req, &c->wire, input, &status, &why);
 
-	if (got == HTTP_READ && !stale &&
-		!exchange_cut_early(crm, &c->wire, &req, c->id)) {
-		got = request_read_body(&req, &c->wire, input, &status, &why);
-		if (got == HTTP_READ) {
-			end = exchange_run(crm, &c->wire, &req, c->id, &control);
-			note_control(c, control);
-		}
-	}
-	if (got == HTTP_BAD)
+	switch (request_read_head(&req, &c->wire, input, &status, &why)) {
+	case HTTP_READ:
+		if (!stale)
+			end = go_on(c, &req, input);
+		break;
+	case HTTP_BAD:
 		end = refuse_request(&c->wire, status, why);
+		break;
+	case HTTP_GONE:
+		break;
+	}
 	request_free(&req);
 	return end;
 }

@@ -27,7 +27,8 @@ void text_add(struct text *text, const void *data, size_t len);
 void text_puts(struct text *text, const char *words);
 void text_printf(struct text *text, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-void text_vprintf(struct text *text, const char *fmt, va_list args);
+void text_vprintf(struct text *text, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
 void text_json(struct text *text, const char *words); /* quoted; NULL adds null */
 void text_clear(struct text *text);                   /* keeps the memory */
 void text_free(struct text *text);
