@@ -1,0 +1,26 @@
+/*
+ * answer: what every kind of destination reads out of an HTTP answer in the same way. For
+ * the files of this room only. Pure.
+ */
+#ifndef DESTINATIONS_ANSWER_H
+#define DESTINATIONS_ANSWER_H
+
+#include "leadrelay/delivery.h"
+#include "leadrelay/http_client.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OUTCOME_INIT ((struct outcome){.wait_ms = -1})
+
+/* No status arrived: what that means. step: "creating the lead"; writes: the other side
+ * may have acted on it, so that sent without an answer is `unknown`. */
+void answer_failed(struct outcome *out, const struct http_answer *answer,
+	const char *step, bool writes);
+/* Milliseconds, -1 without a usable Retry-After. */
+int64_t answer_retry_after(const struct http_answer *answer, int64_t now);
+int answer_dop_hint(const struct http_answer *answer); /* 0: none */
+/* The scheme and host of Location, or "" : its query may hold anything. */
+const char *answer_location(const struct http_answer *answer, char *out, size_t size);
+
+#endif

@@ -1,0 +1,106 @@
+#include "leadrelay/destination.h"
+
+#include "kinds.h"
+#include "words.h"
+
+#include "leadrelay/token.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct destination_kind *const destination_kinds[] = {
+	&destination_dynamics365,
+	&destination_file,
+};
+const int destination_kind_count =
+	(int)(sizeof(destination_kinds) / sizeof(destination_kinds[0]));
+
+const struct destination_kind *destination_kind_find(const char *name)
+{
+	for (int i = 0; name && i < destination_kind_count; i++)
+		if (strcmp(destination_kinds[i]->name, name) == 0)
+			return destination_kinds[i];
+	return NULL;
+}
+
+enum err_code destination_create(struct destination **out,
+	const struct destination_settings *settings, const struct entropy *entropy,
+	struct err *err)
+{
+	const struct destination_kind *kind = destination_kind_find(settings->kind);
+	enum err_code code;
+
+	if (!kind)
+		return err_set(err, ERR_CONFIG, "destination %s: kind: no kind %s",
+			settings->name, settings->kind ? settings->kind : "given");
+	code = kind->create(out, settings, entropy, err);
+	if (code != ERR_OK)
+		err_wrap(err, "destination %s", settings->name);
+	return code;
+}
+
+void destination_destroy(struct destination *destination)
+{
+	struct token *token;
+
+	if (!destination)
+		return;
+	token = destination->base.token;
+	destination->base.kind->destroy(destination);
+	token_destroy(token);
+}
+
+struct token *destination_token(struct destination *destination)
+{
+	return destination->base.token;
+}
+
+enum step_kind task_begin(struct destination *destination, struct task *task, int64_t now)
+{
+	return destination->base.kind->begin(destination, task, now);
+}
+
+enum step_kind task_next(struct destination *destination, struct task *task,
+	const struct http_answer *answer, int64_t now)
+{
+	return destination->base.kind->next(destination, task, answer, now);
+}
+
+void task_finish(struct task *task)
+{
+	http_request_finish(&task->request);
+	buf_finish(&task->work);
+	free(task->extra);
+	task->extra = NULL;
+}
+
+enum step_kind task_done(struct task *task, const struct outcome *outcome)
+{
+	task->outcome = *outcome;
+	return STEP_DONE;
+}
+
+enum step_kind task_out_of_memory(struct task *task)
+{
+	task->outcome = (struct outcome){.kind = OUTCOME_RETRY,
+		.reason = REASON_PROTOCOL,
+		.wait_ms = -1,
+		.error = "this machine ran out of memory"};
+	return STEP_DONE;
+}
+
+void task_record(struct task *task, const struct outcome *outcome, int64_t started_at,
+	int64_t duration_ms)
+{
+	struct exchange_record *record;
+
+	if (task->record_count >= TASK_EXCHANGES_MAX)
+		return;
+	record = &task->records[task->record_count++];
+	record->at = started_at;
+	record->duration_ms = duration_ms;
+	record->outcome = outcome->kind;
+	record->reason = outcome->reason;
+	record->http_status = outcome->http_status;
+	words_put(record->error, sizeof(record->error), outcome->error);
+}

@@ -1,0 +1,569 @@
+#include "dynamics_columns.h"
+
+#include "words.h"
+
+#include "leadrelay/json.h"
+#include "leadrelay/text.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define UNKNOWN "(unknown)"
+#define NO_LIMIT SIZE_MAX
+
+struct column_length {
+	const char *name;
+	size_t units;
+};
+
+/* Of an organisation that changed nothing. */
+static const struct column_length column_lengths[] = {{"subject", 300}, {"firstname", 50},
+	{"middlename", 50}, {"lastname", 50}, {"companyname", 100}, {"jobtitle", 100},
+	{"salutation", 100}, {"emailaddress1", 100}, {"emailaddress2", 100},
+	{"emailaddress3", 100}, {"telephone1", 50}, {"telephone2", 50},
+	{"telephone3", 50}, {"mobilephone", 20}, {"fax", 50}, {"address1_country", 80},
+	{"address1_city", 80}, {"address1_stateorprovince", 50},
+	{"address1_postalcode", 20}, {"address1_line1", 250}, {"address1_line2", 250},
+	{"address1_line3", 250}, {"websiteurl", 200}, {"description", 2000}};
+
+struct default_column {
+	enum lead_field field;
+	const char *column;
+};
+
+/* subject, firstname, lastname and description are put together from several fields. */
+static const struct default_column default_columns[] = {{FIELD_COMPANY, "companyname"},
+	{FIELD_TITLE, "jobtitle"}, {FIELD_EMAIL, "emailaddress1"},
+	{FIELD_PHONE, "telephone1"}, {FIELD_MOBILE, "mobilephone"},
+	{FIELD_COUNTRY, "address1_country"}, {FIELD_REGION, "address1_stateorprovince"},
+	{FIELD_CITY, "address1_city"}, {FIELD_POSTAL_CODE, "address1_postalcode"},
+	{FIELD_STREET, "address1_line1"}, {FIELD_WEBSITE, "websiteurl"}};
+
+/* Fields without a column of their own. */
+static const enum lead_field line_fields[] = {
+	FIELD_OFFER_ID, FIELD_PRODUCT_ID, FIELD_CAMPAIGN};
+
+static const char *const do_not_contact_columns[] = {"donotemail", "donotbulkemail",
+	"donotphone", "donotpostalmail", "donotfax", "donotsendmm"};
+
+static const char *const own_columns[] = {
+	"leadid", "fullname", "statecode", "createdon", "modifiedon"};
+
+struct draft {
+	const struct lead *lead;
+	const struct destination_settings *settings;
+	const struct column_repairs *repairs;
+	bool update;
+	cJSON *row;
+	struct buf own_text;  /* the lead's description */
+	struct buf cut_lines; /* "name: value\n" of what was cut or left out */
+	bool failed;          /* out of memory: a column is missing */
+};
+
+static bool is_name(const char *name, size_t len)
+{
+	if (len == 0 || isdigit((unsigned char)name[0]))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '_')
+			return false;
+	return true;
+}
+
+bool column_name_allowed(const char *name)
+{
+	const char *at = strchr(name, '@');
+	size_t len = at ? (size_t)(at - name) : strlen(name);
+
+	for (size_t i = 0; i < sizeof(own_columns) / sizeof(own_columns[0]); i++)
+		if (strcasecmp(name, own_columns[i]) == 0)
+			return false;
+	if (at && strcmp(at, "@odata.bind") != 0)
+		return false;
+	return is_name(name, len) && strlen(name) < COLUMN_NAME_SIZE;
+}
+
+static const char *mapped_to(
+	const struct destination_settings *settings, const char *name)
+{
+	for (size_t i = 0; i < settings->map.count; i++)
+		if (strcmp(settings->map.items[i].name, name) == 0)
+			return settings->map.items[i].value;
+	return NULL;
+}
+
+static const char *field_mapped_to(
+	const struct destination_settings *settings, enum lead_field field)
+{
+	return mapped_to(settings, lead_field_name(field));
+}
+
+static size_t limit_of(const struct draft *draft, const char *column)
+{
+	for (size_t i = 0; i < draft->repairs->count; i++)
+		if (strcmp(draft->repairs->items[i].name, column) == 0)
+			return draft->repairs->items[i].limit;
+	for (size_t i = 0; i < sizeof(column_lengths) / sizeof(column_lengths[0]); i++)
+		if (strcmp(column_lengths[i].name, column) == 0)
+			return column_lengths[i].units;
+	return NO_LIMIT;
+}
+
+static bool taken(const struct draft *draft, const char *column)
+{
+	return cJSON_GetObjectItemCaseSensitive(draft->row, column) != NULL;
+}
+
+/* A line break in a value would make a line of its own. */
+static void add_line(struct buf *out, const char *name, const char *value)
+{
+	words_add(out, name, strlen(name), SIZE_MAX);
+	buf_adds(out, ": ");
+	words_add(out, value, strlen(value), SIZE_MAX);
+	buf_addc(out, '\n');
+}
+
+/* Puts text into column, cut to its length; what is lost by that goes to description
+ * under label. */
+static void put_text(
+	struct draft *draft, const char *column, const char *label, const char *text)
+{
+	size_t limit = limit_of(draft, column);
+	size_t len = limit == NO_LIMIT ? strlen(text) : utf16_prefix(text, limit);
+	struct buf cut = BUF_INIT;
+
+	if (text[len] != '\0' || limit == 0)
+		add_line(&draft->cut_lines, label, text);
+	buf_add(&cut, text, len);
+	if (len > 0 && !cJSON_AddStringToObject(draft->row, column, buf_str(&cut)))
+		draft->failed = true;
+	draft->failed |= !buf_ok(&cut);
+	buf_finish(&cut);
+}
+
+static void put_set(struct draft *draft)
+{
+	const struct pair_list *set = &draft->settings->set;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct pair *pair = &set->items[i];
+
+		if (limit_of(draft, pair->name) == 0 || taken(draft, pair->name))
+			continue;
+		if (!pair->literal)
+			put_text(draft, pair->name, pair->name, pair->value);
+		else if (!cJSON_AddRawToObject(draft->row, pair->name, pair->value))
+			draft->failed = true;
+	}
+}
+
+/* The text of a canonical field, or of a text or number of extra; NULL: none. */
+static const char *value_of(const struct lead *lead, const char *name)
+{
+	int field = lead_field_find(name);
+	const char *number;
+
+	if (field >= 0)
+		return lead->fields[field];
+	number = json_number(cJSON_GetObjectItemCaseSensitive(lead->extra, name));
+	return number ? number : json_string(lead->extra, name);
+}
+
+static void put_mapped(struct draft *draft)
+{
+	const struct pair_list *map = &draft->settings->map;
+
+	for (size_t i = 0; i < map->count; i++) {
+		const struct pair *pair = &map->items[i];
+		const char *text = value_of(draft->lead, pair->name);
+
+		if (!text || strcmp(pair->value, "description") == 0)
+			continue;
+		if (taken(draft, pair->value))
+			add_line(&draft->cut_lines, pair->name, text);
+		else
+			put_text(draft, pair->value, pair->name, text);
+	}
+}
+
+/* What the operator gave the column to something else is still told in description. */
+static void put_default(struct draft *draft, enum lead_field field, const char *column)
+{
+	const char *text = draft->lead->fields[field];
+
+	if (!text || field_mapped_to(draft->settings, field))
+		return;
+	if (taken(draft, column))
+		add_line(&draft->cut_lines, lead_field_name(field), text);
+	else
+		put_text(draft, column, lead_field_name(field), text);
+}
+
+static void put_defaults(struct draft *draft)
+{
+	for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
+		put_default(draft, default_columns[i].field, default_columns[i].column);
+}
+
+/* "Ana Silva", or the full name, or the one part there is; empty: no name. */
+static void add_name(struct buf *out, const struct lead *lead)
+{
+	const char *first = lead->fields[FIELD_FIRST_NAME];
+	const char *last = lead->fields[FIELD_LAST_NAME];
+
+	if (lead->fields[FIELD_FULL_NAME]) {
+		buf_adds(out, lead->fields[FIELD_FULL_NAME]);
+		return;
+	}
+	buf_adds(out, first ? first : "");
+	if (first && last)
+		buf_addc(out, ' ');
+	buf_adds(out, last ? last : "");
+}
+
+static const char *first_present(
+	const struct lead *lead, const enum lead_field *fields, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (lead->fields[fields[i]])
+			return lead->fields[fields[i]];
+	return UNKNOWN;
+}
+
+static void put_subject(struct draft *draft)
+{
+	static const enum lead_field others[] = {FIELD_OFFER_ID, FIELD_EMAIL, FIELD_PHONE,
+		FIELD_MOBILE, FIELD_LEAD_SOURCE};
+	const struct lead *lead = draft->lead;
+	struct buf subject = BUF_INIT;
+
+	if (lead->fields[FIELD_OFFER_TITLE]) {
+		buf_adds(&subject, lead->fields[FIELD_OFFER_TITLE]);
+		if (lead->fields[FIELD_ACTION_CODE])
+			buf_addf(&subject, " (%s)", lead->fields[FIELD_ACTION_CODE]);
+	} else if (lead->fields[FIELD_COMPANY]) {
+		buf_adds(&subject, lead->fields[FIELD_COMPANY]);
+	} else {
+		add_name(&subject, lead);
+	}
+	if (subject.len == 0)
+		buf_adds(&subject,
+			first_present(lead, others, sizeof(others) / sizeof(others[0])));
+	if (!taken(draft, "subject"))
+		put_text(draft, "subject", "subject", buf_str(&subject));
+	buf_finish(&subject);
+}
+
+/* A full name alone is split at its last blank. */
+static void put_split_name(struct draft *draft, const char *full)
+{
+	const char *blank = strrchr(full, ' ');
+	size_t len = blank ? (size_t)(blank - full) : 0;
+	struct buf first = BUF_INIT;
+
+	while (len > 0 && full[len - 1] == ' ')
+		len--;
+	buf_add(&first, full, len);
+	if (len > 0 && !taken(draft, "firstname") &&
+		!draft->lead->fields[FIELD_FIRST_NAME])
+		put_text(draft, "firstname", "first_name", buf_str(&first));
+	buf_finish(&first);
+	put_text(draft, "lastname", "last_name", blank ? blank + 1 : full);
+}
+
+static void put_names(struct draft *draft)
+{
+	const struct lead *lead = draft->lead;
+	const char *company = lead->fields[FIELD_COMPANY];
+
+	put_default(draft, FIELD_FIRST_NAME, "firstname");
+	put_default(draft, FIELD_LAST_NAME, "lastname");
+	if (taken(draft, "lastname"))
+		return;
+	if (lead->fields[FIELD_LAST_NAME]) /* mapped elsewhere, yet one is needed */
+		put_text(draft, "lastname", "last_name", lead->fields[FIELD_LAST_NAME]);
+	else if (lead->fields[FIELD_FULL_NAME])
+		put_split_name(draft, lead->fields[FIELD_FULL_NAME]);
+	else if (!draft->update)
+		put_text(draft, "lastname", "last_name", company ? company : UNKNOWN);
+}
+
+/* Before set, too: a constant is no consent. */
+static void put_flags(struct draft *draft)
+{
+	size_t count = sizeof(do_not_contact_columns) / sizeof(do_not_contact_columns[0]);
+
+	if (!lead_do_not_contact(draft->lead))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const char *column = do_not_contact_columns[i];
+
+		cJSON_DeleteItemFromObjectCaseSensitive(draft->row, column);
+		if (!cJSON_AddTrueToObject(draft->row, column))
+			draft->failed = true;
+	}
+}
+
+/* What the operator mapped to description, else the lead's own. */
+static void gather_description(struct draft *draft)
+{
+	const struct pair_list *map = &draft->settings->map;
+	const char *own = draft->lead->fields[FIELD_DESCRIPTION];
+
+	for (size_t i = 0; i < map->count; i++) {
+		const char *text = value_of(draft->lead, map->items[i].name);
+
+		if (!text || strcmp(map->items[i].value, "description") != 0)
+			continue;
+		if (draft->own_text.len > 0)
+			buf_addc(&draft->own_text, '\n');
+		buf_adds(&draft->own_text, text);
+	}
+	if (!own || field_mapped_to(draft->settings, FIELD_DESCRIPTION))
+		return;
+	if (draft->own_text.len > 0)
+		buf_addc(&draft->own_text, '\n');
+	buf_adds(&draft->own_text, own);
+}
+
+static void add_field_lines(const struct draft *draft, struct buf *lines)
+{
+	for (size_t i = 0; i < sizeof(line_fields) / sizeof(line_fields[0]); i++) {
+		const char *text = draft->lead->fields[line_fields[i]];
+
+		if (text && !field_mapped_to(draft->settings, line_fields[i]))
+			add_line(lines, lead_field_name(line_fields[i]), text);
+	}
+}
+
+static void add_extra_line(struct buf *lines, const cJSON *item)
+{
+	const char *text = cJSON_GetStringValue(item);
+	char *printed = text ? NULL : cJSON_PrintUnformatted(item);
+
+	if (text || printed)
+		add_line(lines, item->string, text ? text : printed);
+	cJSON_free(printed);
+}
+
+static void add_extra_lines(const struct draft *draft, struct buf *lines)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach (item, draft->lead->extra) {
+		bool sent = mapped_to(draft->settings, item->string) &&
+			    value_of(draft->lead, item->string);
+
+		if (!sent && !cJSON_IsNull(item))
+			add_extra_line(lines, item);
+	}
+}
+
+/* Adds those lines to text that fit into limit units, each whole; a later, shorter one
+ * may fit where an earlier did not. */
+static void add_fitting_lines(struct buf *text, const struct buf *lines, size_t limit)
+{
+	const char *line = buf_str(lines);
+	size_t used = utf16_length(buf_str(text));
+
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+		struct buf one = BUF_INIT;
+		size_t units;
+
+		if (text->len > 0)
+			buf_addc(&one, '\n');
+		buf_add(&one, line, len);
+		units = utf16_length(buf_str(&one));
+		if (limit == NO_LIMIT || used + units <= limit) {
+			buf_add(text, buf_str(&one), one.len);
+			used += units;
+		}
+		buf_finish(&one);
+		line += len + 1;
+	}
+}
+
+static void put_description(struct draft *draft)
+{
+	size_t limit = limit_of(draft, "description");
+	struct buf lines = BUF_INIT;
+	struct buf text = BUF_INIT;
+
+	if (taken(draft, "description")) /* by set: exactly that */
+		return;
+	gather_description(draft);
+	add_field_lines(draft, &lines);
+	buf_adds(&lines, buf_str(&draft->cut_lines));
+	add_extra_lines(draft, &lines);
+	buf_add(&text, buf_str(&draft->own_text),
+		utf16_prefix(buf_str(&draft->own_text), limit));
+	add_fitting_lines(&text, &lines, limit);
+	if (text.len > 0 &&
+		!cJSON_AddStringToObject(draft->row, "description", buf_str(&text)))
+		draft->failed = true;
+	draft->failed |= !buf_ok(&text) || !buf_ok(&lines) || !buf_ok(&draft->own_text);
+	buf_finish(&lines);
+	buf_finish(&text);
+}
+
+cJSON *columns_of_lead(const struct lead *lead,
+	const struct destination_settings *settings, const struct column_repairs *repairs,
+	bool update)
+{
+	char id[UUID_TEXT_SIZE];
+	struct draft draft = {.lead = lead,
+		.settings = settings,
+		.repairs = repairs,
+		.update = update,
+		.row = cJSON_CreateObject()};
+
+	uuid_text(&lead->id, id);
+	if (!update && !cJSON_AddStringToObject(draft.row, "leadid", id))
+		draft.failed = true;
+	put_set(&draft);
+	put_mapped(&draft);
+	put_subject(&draft);
+	put_names(&draft);
+	put_defaults(&draft);
+	put_flags(&draft);
+	put_description(&draft);
+	if (draft.failed || !buf_ok(&draft.cut_lines)) {
+		cJSON_Delete(draft.row);
+		draft.row = NULL;
+	}
+	buf_finish(&draft.own_text);
+	buf_finish(&draft.cut_lines);
+	return draft.row;
+}
+
+static struct column_repair *find_repair(
+	struct column_repairs *repairs, const char *column)
+{
+	for (size_t i = 0; i < repairs->count; i++)
+		if (strcmp(repairs->items[i].name, column) == 0)
+			return &repairs->items[i];
+	return NULL;
+}
+
+/* One repair per column. */
+static bool add_repair(struct column_repairs *repairs, const char *column, size_t limit)
+{
+	struct column_repair *repair;
+
+	if (find_repair(repairs, column) || repairs->count == COLUMN_REPAIRS_MAX)
+		return false;
+	repair = &repairs->items[repairs->count++];
+	words_put(repair->name, sizeof(repair->name), column);
+	repair->limit = limit;
+	return true;
+}
+
+/* The column that was sent and that message names, first in quotes, then bare; behind it
+ * in *rest. */
+static const cJSON *find_named(
+	const cJSON *columns, const char *message, const char **rest)
+{
+	const cJSON *column;
+	char quoted[COLUMN_NAME_SIZE + 2];
+
+	cJSON_ArrayForEach (column, columns) {
+		size_t len = strcspn(column->string, "@");
+
+		if (len + 3 > sizeof(quoted) || strcmp(column->string, "leadid") == 0)
+			continue;
+		quoted[0] = '\'';
+		memcpy(quoted + 1, column->string, len);
+		memcpy(quoted + 1 + len, "'", 2);
+		*rest = strcasestr(message, quoted);
+		if (*rest)
+			return column;
+	}
+	cJSON_ArrayForEach (column, columns) {
+		*rest = words_find(message, column->string);
+		if (*rest)
+			return column;
+	}
+	return NULL;
+}
+
+/* The first whole number behind "maximum", else the last in text; 0: none. */
+static size_t number_in(const char *text)
+{
+	const char *maximum = strcasestr(text, "maximum");
+	size_t number = 0;
+
+	for (const char *at = maximum ? maximum : text; *at; at++) {
+		if (!isdigit((unsigned char)*at) || isalnum((unsigned char)at[-1]) ||
+			at[-1] == '_')
+			continue;
+		number = (size_t)strtoul(at, NULL, 10);
+		if (maximum)
+			break;
+	}
+	return number;
+}
+
+bool columns_shorten(
+	struct column_repairs *repairs, const cJSON *columns, const char *message)
+{
+	const char *rest;
+	const cJSON *column = find_named(columns, message, &rest);
+	const char *text = cJSON_GetStringValue(column);
+	size_t sent = text ? utf16_length(text) : 0;
+	size_t limit;
+
+	if (sent < 2)
+		return false;
+	limit = number_in(rest);
+	if (limit == 0 || limit >= sent) /* the message does not tell: half of it */
+		limit = sent / 2;
+	return add_repair(repairs, column->string, limit);
+}
+
+/* The first number that set gives, where the message names no column. */
+static const char *first_literal(
+	const cJSON *columns, const struct destination_settings *settings)
+{
+	for (size_t i = 0; i < settings->set.count; i++) {
+		const struct pair *pair = &settings->set.items[i];
+
+		if (pair->literal && isdigit((unsigned char)pair->value[0]) &&
+			cJSON_GetObjectItemCaseSensitive(columns, pair->name))
+			return pair->name;
+	}
+	return NULL;
+}
+
+bool columns_drop_choice(struct column_repairs *repairs, const cJSON *columns,
+	const struct destination_settings *settings, const char *message)
+{
+	const char *rest;
+	const cJSON *column = find_named(columns, message, &rest);
+	const char *name = column ? column->string : first_literal(columns, settings);
+
+	return name && add_repair(repairs, name, 0);
+}
+
+bool columns_drop_email(
+	struct column_repairs *repairs, const cJSON *columns, const char *message)
+{
+	static const char *const emails[] = {
+		"emailaddress1", "emailaddress2", "emailaddress3"};
+	const char *rest;
+	const cJSON *column = find_named(columns, message, &rest);
+
+	for (size_t i = 0; !column && i < sizeof(emails) / sizeof(emails[0]); i++)
+		column = cJSON_GetObjectItemCaseSensitive(columns, emails[i]);
+	return column && add_repair(repairs, column->string, 0);
+}
+
+const char *columns_email_name(const struct destination_settings *settings)
+{
+	const char *column = field_mapped_to(settings, FIELD_EMAIL);
+
+	return column ? column : "emailaddress1";
+}
