@@ -124,4 +124,22 @@ struct destination_settings {
 	char *path; /* file */
 };
 
+enum smtp_tls { SMTP_TLS_REQUIRED, SMTP_TLS_NONE };
+enum smtp_auth { SMTP_AUTH_NONE, SMTP_AUTH_PLAIN, SMTP_AUTH_LOGIN, SMTP_AUTH_XOAUTH2 };
+
+/* mail.smtp: where mails are handed in. mail.h's smtp_settings_check says what goes
+ * together. */
+struct smtp_settings {
+	char *url; /* "smtp://mail.contoso.com:587" (STARTTLS) or "smtps://..."; a path is
+		      the name given with EHLO, else this machine's */
+	enum smtp_tls tls;
+	enum smtp_auth auth;
+	char *username;
+	struct secret password;     /* plain, login */
+	struct auth_settings oauth; /* xoauth2 */
+	char *ca_file;              /* absolute path */
+	bool allow_plain;           /* tls: none beyond loopback */
+	int64_t timeout_ms;         /* one mail, connecting included */
+};
+
 #endif

@@ -55,6 +55,15 @@ static const struct {
 	{CURLE_SSL_ENGINE_INITFAILED, HTTP_LOCAL},
 };
 
+int failure_of_code(CURLcode code)
+{
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		if (failures[i].code == code)
+			return (int)failures[i].failure;
+	}
+	return -1;
+}
+
 /* A proxy that answered CONNECT with something else than 2xx. */
 static long proxy_status(const struct flight *flight)
 {
@@ -68,6 +77,8 @@ static long proxy_status(const struct flight *flight)
 
 enum http_failure failure_of(const struct flight *flight, CURLcode code, bool sent)
 {
+	int failure = failure_of_code(code);
+
 	if (flight->refused_private &&
 		(code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK))
 		return HTTP_PRIVATE;
@@ -75,10 +86,8 @@ enum http_failure failure_of(const struct flight *flight, CURLcode code, bool se
 		return HTTP_CONNECT;
 	if (code == CURLE_RECV_ERROR && strstr(flight->words, "chunk"))
 		return HTTP_PROTOCOL;
-	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-		if (failures[i].code == code)
-			return failures[i].failure;
-	}
+	if (failure >= 0)
+		return (enum http_failure)failure;
 	return sent ? HTTP_PROTOCOL : HTTP_LOCAL;
 }
 
@@ -142,17 +151,17 @@ static const struct {
 	{X509_V_ERR_EE_KEY_TOO_SMALL, "its certificate's key is too short"},
 };
 
-static const char *tls_cause(const struct flight *flight)
+const char *failure_tls_cause(CURL *easy, const char *words)
 {
 	long verify = X509_V_OK;
 
-	curl_easy_getinfo(flight->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify);
 	for (size_t i = 0; i < sizeof(verify_words) / sizeof(verify_words[0]); i++) {
 		if (verify_words[i].verify == verify)
 			return verify_words[i].text;
 	}
-	if (strstr(flight->words, "does not match target host name") ||
-		strstr(flight->words, "no alternative certificate subject name"))
+	if (strstr(words, "does not match target host name") ||
+		strstr(words, "no alternative certificate subject name"))
 		return "its certificate is for another host";
 	return NULL;
 }
@@ -160,7 +169,7 @@ static const char *tls_cause(const struct flight *flight)
 static void describe_tls(const struct flight *flight, CURLcode code,
 	const struct place *place, char *out, size_t size)
 {
-	const char *cause = tls_cause(flight);
+	const char *cause = failure_tls_cause(flight->easy, flight->words);
 
 	if (cause)
 		snprintf(out, size, "TLS with %s:%s: %s (%s)", place->host, place->port,
