@@ -51,6 +51,9 @@ struct mail_answer {
 			      server may have it */
 	bool lacking;      /* it offers no STARTTLS (stage TLS) or not the wanted AUTH
 			      (stage AUTH); code is 0 */
+	bool denied;       /* XOAUTH2: the token was refused by a 334 with an error
+			      document (in words), after which libcurl hangs up;
+			      code is 0 */
 	bool credentials;  /* they had been sent when it ended */
 	int code;          /* of the reply that ended it, 0: none */
 	char enhanced[12]; /* "5.1.1" (RFC 3463), "": none */

@@ -158,6 +158,8 @@ struct outcome mail_outcome(
 		out.kind = OUTCOME_ENVIRONMENT;
 		out.reason = REASON_ENVIRONMENT;
 		put_remedy(&out, refusal_remedy[answer->stage]);
+	} else if (answer->denied) {
+		refuse_credentials(&out, server);
 	} else if (answer->code >= 500) {
 		map_refusal(&out, answer, server);
 	} else if (answer->code >= 400) {

@@ -15,7 +15,9 @@
 #include "leadrelay/clock.h"
 #include "leadrelay/fault.h"
 #include "leadrelay/mailbox.h"
+#include "leadrelay/text.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -361,6 +363,33 @@ static bool lacks(const struct mail_talk *talk, CURLcode code, enum mail_stage *
 	return false;
 }
 
+/* Instead of refusing a token, XOAUTH2 servers continue with 334 and a JSON document in
+ * base64; the refusal would follow the client's next line. */
+static bool denied(const struct mail_talk *talk, CURLcode code)
+{
+	const struct mail_watch *watch = &talk->watch;
+
+	return code == CURLE_LOGIN_DENIED && watch->stage == MAIL_AUTH &&
+	       watch->credentials && watch->complete && watch->code == 334;
+}
+
+static void read_denial(struct mail_answer *answer, const char *base64)
+{
+	struct buf shown = BUF_INIT;
+	unsigned char text[512];
+	size_t len = strlen(base64);
+	int got = -1;
+
+	if (len <= sizeof(text))
+		got = EVP_DecodeBlock(text, (const unsigned char *)base64, (int)len);
+	while (got > 0 && text[got - 1] == '\0') /* what = stood for */
+		got--;
+	if (got > 0)
+		text_escape(&shown, (const char *)text, (size_t)got);
+	snprintf(answer->words, sizeof(answer->words), "%s", buf_str(&shown));
+	buf_finish(&shown);
+}
+
 static enum http_failure failure_of_talk(const struct mail_talk *talk, CURLcode code)
 {
 	int failure = failure_of_code(code);
@@ -396,6 +425,13 @@ static void conclude(struct mail_talk *talk, CURLcode code)
 	if (lacks(talk, code, &answer->stage)) {
 		answer->lacking = true;
 		describe_lacking(talk, answer, place);
+		return;
+	}
+	if (denied(talk, code)) {
+		answer->denied = true;
+		read_denial(answer, watch->words);
+		snprintf(answer->error, sizeof(answer->error), "%s refused the token%s%s",
+			place, answer->words[0] ? ": " : "", answer->words);
 		return;
 	}
 	answer->failure = failure_of_talk(talk, code);
