@@ -192,6 +192,8 @@ static enum ending run_counted(struct exchange *x)
 	}
 	if (online) {
 		make_reply(x);
+		if (x->committed)
+			journal_committed(x->crm->journal, x);
 		read_settings(x->crm, &online,
 			&delay); /* or while it worked: stored, not told */
 	}
