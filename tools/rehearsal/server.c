@@ -241,7 +241,7 @@ static void *serve_connection(void *arg)
 	struct server *server = c->server;
 	enum ending end = END_CLOSE;
 
-	if (wire_open(&c->wire, c->wire.fd, server->tls))
+	if (wire_open(&c->wire, server->tls))
 		end = converse(c);
 	pthread_mutex_lock(&server->lock);
 	DL_DELETE(server->connections, c);
