@@ -59,6 +59,17 @@ static int run(struct cli *cli, const struct arguments *args)
 	return status == EXIT_DONE ? command->run(cli, args) : status;
 }
 
+/* The options of a later command are unknown too: better to speak of the command. */
+static int misunderstood(struct cli *cli, int argc, char **argv, const struct err *err)
+{
+	for (int i = 1; i < argc; i++)
+		if (command_is_later(argv[i]))
+			return unknown_command(cli, argv[i]);
+		else if (command_find(argv[i]))
+			break;
+	return cli_usage(cli, "%s", err->text);
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct cli cli = {0};
@@ -75,7 +86,7 @@ int cli_main(int argc, char **argv)
 		apply_globals(&cli, &args);
 		status = run(&cli, &args);
 	} else {
-		status = cli_usage(&cli, "%s", err.text);
+		status = misunderstood(&cli, argc, argv, &err);
 	}
 	cli_flush(&cli);
 	arguments_finish(&args);

@@ -374,7 +374,7 @@ static void judge(const struct trial *trial, enum task_purpose purpose,
 }
 
 static bool try_task(struct trial *trial, const char *name, enum task_purpose purpose,
-	bool *success_out)
+	enum outcome_kind *kind_out)
 {
 	int64_t start = clock_mono(&clock_system);
 	struct validation_step step = {.step = name};
