@@ -151,7 +151,7 @@ static void make_reply(struct exchange *x)
 
 	if (!fault || fault_commits(fault))
 		answer(x);
-	if (!fault || (fault_commits(fault) && !x->committed && fault->kind->shape))
+	if (!fault || (fault_commits(fault) && x->reply.status >= 400))
 		return; /* a refused request is not made to look like a stored one */
 	if (fault->kind->shape) {
 		reply_clear(&x->reply);
