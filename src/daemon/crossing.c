@@ -215,7 +215,7 @@ static void live_resume_delivery(void *ctx, struct err *err_out)
 {
 	struct daemon *daemon = ctx;
 	struct crossing crossing = {.run = run_resume};
-	struct job_boot_end job;
+	struct job_boot_end job = {0};
 
 	job_boot_end_prepare(&job);
 	job.boot_id = daemon->boot_id;

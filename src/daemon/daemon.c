@@ -197,7 +197,7 @@ static enum err_code open_store(struct daemon *daemon, struct err *err)
 /* How the last times ended; and this time begins. */
 static enum err_code record_boot(struct daemon *daemon, struct err *err)
 {
-	struct job_boot job;
+	struct job_boot job = {0};
 	enum err_code code;
 
 	job_boot_prepare(&job);

@@ -181,16 +181,16 @@ void event_quarantined(
 		"consequence", "it is kept and goes nowhere", "command", command, NULL);
 }
 
+/* The store's own line says what failed; this one what follows from it. */
 void event_store(void *ctx, bool working, const char *text)
 {
 	(void)ctx;
 	if (working)
-		log_info("store works again", "cause", text, NULL);
+		log_info("intake accepts again", "cause", "the store works again", NULL);
 	else
-		log_error("store failing", "cause", text, "consequence",
+		log_error("intake refuses", "cause", text, "consequence",
 			"senders are answered 503 and repeat; nothing accepted is lost",
-			"remedy",
-			"free space on the disk of state_dir, or look at its log", NULL);
+			NULL);
 	notify("STATUS=%s", working ? "accepting and delivering"
 				    : "the store is failing: senders are answered 503");
 }
