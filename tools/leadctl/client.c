@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define AGAIN_MS 100
+#define LOST_MAX 3
 #define SILENT_MS 1000 /* waits shorter than this are not worth a word */
 
 cJSON *request_create(const char *command)
@@ -114,6 +115,11 @@ static int ask_until_finished(struct ask *ask)
 			return cli_fail(ask->cli, &err);
 		case REACH_PAUSED:
 			go_on_from_pause(ask);
+			since = clock_mono(&clock_system);
+			break;
+		case REACH_LOST: /* it may have taken 10 s to end */
+			if (++ask->lost > LOST_MAX)
+				return cli_fail(ask->cli, &err);
 			since = clock_mono(&clock_system);
 			break;
 		case REACH_NOBODY:

@@ -29,6 +29,7 @@ enum reach {
 	REACH_PAUSED,   /* ask->paused */
 	REACH_NOBODY,   /* the daemon does not listen */
 	REACH_LOCKED,   /* somebody else holds the lock */
+	REACH_LOST,     /* the daemon ended before it answered anything */
 	REACH_FAILED,   /* told in err */
 };
 

@@ -84,8 +84,11 @@ enum reach ask_here(struct ask *ask, struct err *err)
 	code = store_lock_take(&here.lock, ask->cli->state_dir, LOCK_TOOL, 0, err);
 	if (code == ERR_LOCKED)
 		return REACH_LOCKED;
-	if (code != ERR_OK)
+	if (code != ERR_OK) {
+		if (code == ERR_NOT_FOUND) /* of a directory, not of a lead */
+			err->code = ERR_IO;
 		return REACH_FAILED;
+	}
 	code = open_outbox(&here, err);
 	if (code == ERR_OK)
 		execute(&here);

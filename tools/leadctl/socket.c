@@ -101,7 +101,7 @@ static enum reach ended(const struct ask *ask, struct err *err)
 		return REACH_PAUSED;
 	if (!ask->answered) { /* it was just ending: whoever is next will know */
 		err_set(err, ERR_REMOTE, "leadrelayd closed the connection");
-		return REACH_LOCKED;
+		return REACH_LOST;
 	}
 	err_set(err, ERR_REMOTE,
 		"leadrelayd ended before it had answered everything; what it did is kept: run "
@@ -144,7 +144,7 @@ enum reach ask_daemon(struct ask *ask, struct err *err)
 		reach = read_answers(ask, fd, err);
 	} else {
 		err_errno(err, errno, "asking leadrelayd");
-		reach = REACH_LOCKED;
+		reach = REACH_LOST;
 	}
 	close(fd);
 	return reach;

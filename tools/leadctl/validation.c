@@ -219,9 +219,12 @@ static void fetch_token(struct trial *trial, struct outcome *outcome)
 	struct token *token = destination_token(trial->destination);
 	enum token_result result = TOKEN_GOT;
 
-	*outcome = (struct outcome){.kind = OUTCOME_DELIVERED};
-	while (result != TOKEN_FAILED && !token_fresh(token, clock_wall(&clock_system)))
-		result = ask_token(trial, outcome);
+	if (!token_fresh(token, clock_wall(&clock_system)))
+		do
+			result = ask_token(trial, outcome);
+		while (result == TOKEN_AGAIN);
+	if (result == TOKEN_GOT)
+		*outcome = (struct outcome){.kind = OUTCOME_DELIVERED};
 }
 
 static const char *token_detail(const struct auth_settings *auth)
@@ -243,7 +246,11 @@ static void fail_step(struct validation_step *step, const struct outcome *outcom
 {
 	put(step->error, sizeof(step->error),
 		*outcome->error ? outcome->error : outcome_name(outcome->kind));
-	put(step->remedy, sizeof(step->remedy), outcome->remedy);
+	put(step->remedy, sizeof(step->remedy),
+		*outcome->remedy
+			? outcome->remedy
+			: "try again in a moment; if it stays so, look at what lies "
+			  "between, and at the destination's own state");
 }
 
 static bool try_token(struct trial *trial)
