@@ -22,6 +22,7 @@ struct ask { /* one request under way */
 	bool finished; /* done or error came back */
 	cJSON *paused; /* owned; where to go on */
 	int status;    /* an exit_status, once finished */
+	int lost;      /* how often a daemon ended under it */
 };
 
 enum reach {

@@ -81,6 +81,8 @@ void cli_print_json(struct cli *cli, const cJSON *document)
 /* ---- standard error ---- */
 
 static void say(struct cli *cli, const char *fmt, va_list list)
+	__attribute__((format(printf, 2, 0)));
+static void say(struct cli *cli, const char *fmt, va_list list)
 {
 	char text[2048];
 	struct buf clean = BUF_INIT;
