@@ -541,6 +541,8 @@ test_records() {
 	is "one is deleted" 'true 2' "$(control "records/$(id 1)" -X DELETE | jq -r .done) \
 $(count records)"
 	is "one is put there by hand" 'true' "$(control records -d '{"subject":"typed"}' | jq .done)"
+	is "what is no row is refused" 400 \
+		"$(control records -o /dev/null -w '%{http_code}' -d '[1]')"
 	is "the journal tells what happened" 'create 204 true null' "$(control journal |
 		jq -r '.exchanges[-1] | "\(.kind) \(.status) \(.committed) \(.fault)"')"
 	is "reset forgets" '0 0' "$(control reset -X POST >/dev/null; count records) $(count creates)"
