@@ -64,8 +64,8 @@ static void print_program(struct cli *cli, const cJSON *status)
 	buf_addc(&cli->out, '\n');
 	if (json_bool(status, "intake_only", false))
 		buf_addf(&cli->out,
-			"%sit takes leads in and delivers none%s, after three unclean exits in "
-			"10 minutes: `leadctl resume`\n",
+			"%sintake only%s: it takes leads in and delivers none, after three "
+			"unclean exits in 10 minutes; `leadctl resume`\n",
 			colour_start(cli, RED), colour_end(cli));
 }
 

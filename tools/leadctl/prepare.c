@@ -39,9 +39,8 @@ int cli_prepare(struct cli *cli, enum need need)
 		return EXIT_DONE;
 	if (config_state_dir(&cli->state_dir, cli->config_file, &err) != ERR_OK) {
 		cli->state_dir = NULL;
-		if (need == NEED_CONFIG)
-			return load_config(cli, need) == EXIT_DONE ? cli_fail(cli, &err)
-								   : EXIT_USAGE;
+		if (need == NEED_CONFIG && load_config(cli, need) != EXIT_DONE)
+			return EXIT_USAGE; /* it said more than one line could */
 		cli_warn(cli, "%s", err.text);
 		return EXIT_USAGE;
 	}
