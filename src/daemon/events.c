@@ -205,18 +205,15 @@ void event_intake_only(void)
 
 /* ---- what expires ---- */
 
-static const struct {
-	int days;
-} warnings[] = {{1}, {7}, {14}, {30}};
+static const int warn_days[] = {0, 1, 7, 14, 30};
+#define WARN_LEVELS ((int)(sizeof(warn_days) / sizeof(warn_days[0])))
 
-/* The warning that at (wall) has reached: an index + 1 from the back, 0: none yet. */
+/* Which warning at (wall) has reached: the nearer, the higher; 0: none yet. */
 static int warning_level(int64_t at, int64_t now)
 {
-	if (!at)
-		return 0;
-	for (int i = 0; i < 4; i++)
-		if (at - now <= warnings[i].days * DAY_MS)
-			return 4 - i;
+	for (int i = 0; at && i < WARN_LEVELS; i++)
+		if (at - now <= warn_days[i] * DAY_MS)
+			return WARN_LEVELS - i;
 	return 0;
 }
 

@@ -119,7 +119,7 @@ static void change_over(struct reload *reload)
 	for (size_t i = 0; i < config->warnings.count; i++)
 		log_warn("configuration", "warning", config->warnings.items[i], NULL);
 	event_expiry(daemon, true);
-	log_info("reloaded", "file", config->file, "sources",
+	log_info("configuration reloaded", "file", config->file, "sources",
 		log_num((int64_t)config->source_count, (char[LOG_NUMBER_SIZE]){0}),
 		"destinations",
 		log_num((int64_t)config->destination_count, (char[LOG_NUMBER_SIZE]){0}),
