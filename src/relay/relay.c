@@ -256,7 +256,19 @@ void relay_refresh(struct relay *relay, int64_t destination)
 	relay_wake(relay);
 }
 
-/* Back: what was put off until an instant that is far again is due now. */
+/* Set back: what was put off by the old clock would wait for the difference as well; it
+ * is tried once, early rather than late. */
+static void look_ahead(struct lane *lane, int64_t back_ms)
+{
+	const struct set *set = lane->relay->set;
+	int64_t until = relay_now(lane->relay) + back_ms + RETRY_AFTER_MAX_MS;
+
+	if (set)
+		until += set->retry.longest_ms;
+	if (until > lane->sweep_until)
+		lane->sweep_until = until;
+}
+
 void relay_clock_jumped(struct relay *relay, int64_t delta)
 {
 	struct lane *lane;
@@ -264,7 +276,8 @@ void relay_clock_jumped(struct relay *relay, int64_t delta)
 	LL_FOREACH (relay->lanes, lane) {
 		health_clock_jumped(&lane->health, delta);
 		lane->health_dirty = true;
-		lane->health_wake = lane->health_wake || delta < 0;
+		if (delta < 0)
+			look_ahead(lane, -delta);
 		window_rescan(lane);
 	}
 	relay_wake(relay);

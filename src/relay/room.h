@@ -125,6 +125,8 @@ struct lane {
 	bool none_waiting;       /* the last look for one found nothing at all */
 	int64_t candidate_at;    /* wall: not looked for before */
 	int64_t candidate_after_due, candidate_after_id;
+	int64_t sweep_until;   /* wall: after the clock was set back, what was due by then
+				  is   due; 0: no */
 	unsigned window_epoch; /* counts emptyings: a claim from before is old news */
 	size_t bytes;
 	int turn;

@@ -244,6 +244,8 @@ static void fill_claim(struct lane *lane, struct claim *claim, int room, int64_t
 		job->after_due = lane->candidate_after_due;
 		job->after_id = lane->candidate_after_id;
 	} else {
+		if (claim->stream == STREAM_TRIED && lane->sweep_until > now)
+			job->now = lane->sweep_until;
 		job->after_due = lane->streams[claim->stream].after_due;
 		job->after_id = lane->streams[claim->stream].after_id;
 		/* what becomes due while it runs is not lost: window_due may lower it */
@@ -339,9 +341,14 @@ static void stream_read(struct lane *lane, struct claim *claim)
 	}
 	stream->after_due = 0;
 	stream->after_id = 0;
-	if (claim->stream == STREAM_TRIED && job->next_due_at > 0 &&
-		job->next_due_at < next_at)
+	if (claim->stream == STREAM_TRIED && lane->sweep_until &&
+		job->now >= lane->sweep_until) {
+		lane->sweep_until = 0; /* once; then as usual */
+		next_at = 0;
+	} else if (claim->stream == STREAM_TRIED && job->next_due_at > 0 &&
+		   job->next_due_at < next_at) {
 		next_at = job->next_due_at;
+	}
 	if (next_at < stream->scan_at)
 		stream->scan_at = next_at;
 }

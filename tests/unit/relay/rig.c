@@ -143,6 +143,7 @@ static void rig_cancel(void *ctx, struct http_exchange *exchange)
 			wire->answer_at = rig->mono;
 			wire->reply.status = -HTTP_CANCELLED - 100;
 			rig->cancelled++;
+			rig->woken = true;
 		}
 }
 
