@@ -300,6 +300,7 @@ static enum err_code accept_run(struct store_job *base, struct db *db, struct er
 void job_accept_prepare(struct job_accept *job)
 {
 	job->job.run = accept_run;
+	job->job.committed = NULL;
 }
 
 void job_accept_finish(struct job_accept *job)
@@ -323,4 +324,5 @@ static enum err_code rejected_run(struct store_job *base, struct db *db, struct 
 void job_rejected_prepare(struct job_rejected *job)
 {
 	job->job.run = rejected_run;
+	job->job.committed = NULL;
 }

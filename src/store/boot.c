@@ -88,6 +88,7 @@ static enum err_code boot_run(struct store_job *base, struct db *db, struct err 
 void job_boot_prepare(struct job_boot *job)
 {
 	job->job.run = boot_run;
+	job->job.committed = NULL;
 }
 
 static enum err_code boot_end_run(struct store_job *base, struct db *db, struct err *err)
@@ -109,4 +110,5 @@ static enum err_code boot_end_run(struct store_job *base, struct db *db, struct 
 void job_boot_end_prepare(struct job_boot_end *job)
 {
 	job->job.run = boot_end_run;
+	job->job.committed = NULL;
 }

@@ -276,6 +276,7 @@ static enum err_code claim_run(struct store_job *base, struct db *db, struct err
 void job_claim_prepare(struct job_claim *job)
 {
 	job->job.run = claim_run;
+	job->job.committed = NULL;
 }
 
 void claimed_finish(struct claimed *claimed)

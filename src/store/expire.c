@@ -63,4 +63,5 @@ static enum err_code expire_run(struct store_job *base, struct db *db, struct er
 void job_expire_prepare(struct job_expire *job)
 {
 	job->job.run = expire_run;
+	job->job.committed = NULL;
 }

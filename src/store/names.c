@@ -201,6 +201,7 @@ static enum err_code names_run(struct store_job *base, struct db *db, struct err
 void job_names_prepare(struct job_names *job)
 {
 	job->job.run = names_run;
+	job->job.committed = NULL;
 }
 
 void job_names_finish(struct job_names *job)
@@ -226,6 +227,7 @@ static enum err_code destinations_run(
 void job_destinations_prepare(struct job_destinations *job)
 {
 	job->job.run = destinations_run;
+	job->job.committed = NULL;
 }
 
 void job_destinations_finish(struct job_destinations *job)

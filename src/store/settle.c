@@ -160,6 +160,7 @@ static enum err_code settle_run(struct store_job *base, struct db *db, struct er
 void job_settle_prepare(struct job_settle *job)
 {
 	job->job.run = settle_run;
+	job->job.committed = NULL;
 }
 
 void job_settle_finish(struct job_settle *job)
@@ -209,4 +210,5 @@ static enum err_code health_run(struct store_job *base, struct db *db, struct er
 void job_health_prepare(struct job_health *job)
 {
 	job->job.run = health_run;
+	job->job.committed = NULL;
 }

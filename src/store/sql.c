@@ -172,6 +172,7 @@ const char *const sql_text[SQL_COUNT] = {
 		       " WHERE kind = ?1 AND source = ?2 AND hash = ?3",
 
 	/* reader */
+	[SQL_DESTINATION_IDS] = "SELECT id FROM destination ORDER BY id",
 	[SQL_SOURCE_ID] = "SELECT id FROM source WHERE name = ?1",
 	[SQL_DESTINATION_ID] = "SELECT id FROM destination WHERE name = ?1",
 	[SQL_SOURCES] = "SELECT id, name, configured, accepted, duplicates, quarantined,"
@@ -180,8 +181,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_FIND_RANGE] = "SELECT seq, id FROM lead WHERE id BETWEEN ?1 AND ?2"
 			   " ORDER BY id LIMIT 6",
 	/* the end of an id is random: the index of ids is read through, in slices */
-	[SQL_FIND_END] = "SELECT seq, id FROM lead WHERE id > ?1"
-			 " AND substr(hex(id), -?2) = ?3 ORDER BY id LIMIT 6",
+	[SQL_FIND_END] = "SELECT seq, id FROM lead WHERE id > ?1 ORDER BY id LIMIT ?2",
 	[SQL_SHOW_LEAD] =
 		"SELECT l.id, s.name, l.received_at, l.test, l.fields, l.extra,"
 		" l.duplicates, l.state, l.problem"

@@ -422,6 +422,13 @@ static void fail_batch(struct store *store, struct job_list *batch, const struct
 	fail_all(batch, err);
 }
 
+static void note_committed(const struct job_list *batch)
+{
+	for (struct store_job *job = batch->head; job; job = job->next)
+		if (job->code == ERR_OK && job->committed)
+			job->committed(job);
+}
+
 static void run_batch(struct store *store, struct job_list *batch)
 {
 	struct job_list rest = {0};
@@ -434,6 +441,7 @@ static void run_batch(struct store *store, struct job_list *batch)
 		fail_batch(store, batch, &err);
 	} else {
 		put_back(store, &rest);
+		note_committed(batch);
 	}
 	hand_back(store, batch);
 	if (checkpoint_due(store, false))
