@@ -425,7 +425,8 @@ static void add_differences(const struct step *step, struct buf *names)
 	cJSON_Delete(sent);
 }
 
-/* Columns that the CRM changed are told, and no failure: its plug-ins may do that. */
+/* Columns that the CRM changed are told, and no failure: its plug-ins may do that. Nor is
+ * a role that may create and not read, as the marketplace's own is. */
 static enum step_kind take_read(struct step *step)
 {
 	struct buf text = BUF_INIT;
@@ -433,6 +434,11 @@ static enum step_kind take_read(struct step *step)
 
 	if (not_there(step))
 		mean_not_there(step);
+	else if (step->reading.verdict == VERDICT_FORBIDDEN)
+		mean(step, OUTCOME_PRESUMED, REASON_NONE,
+			"this account's role may not read leads; that it was created has to "
+			"do",
+			"");
 	if (step->reading.verdict != VERDICT_DONE)
 		return end(step);
 	add_differences(step, &names);

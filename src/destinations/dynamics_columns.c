@@ -2,7 +2,6 @@
 
 #include "words.h"
 
-#include "leadrelay/json.h"
 #include "leadrelay/text.h"
 
 #include <ctype.h>
@@ -87,18 +86,14 @@ bool column_name_allowed(const char *name)
 }
 
 static const char *mapped_to(
-	const struct destination_settings *settings, const char *name)
+	const struct destination_settings *settings, enum lead_field field)
 {
+	const char *name = lead_field_name(field);
+
 	for (size_t i = 0; i < settings->map.count; i++)
 		if (strcmp(settings->map.items[i].name, name) == 0)
 			return settings->map.items[i].value;
 	return NULL;
-}
-
-static const char *field_mapped_to(
-	const struct destination_settings *settings, enum lead_field field)
-{
-	return mapped_to(settings, lead_field_name(field));
 }
 
 static size_t limit_of(const struct draft *draft, const char *column)
@@ -160,16 +155,12 @@ static void put_set(struct draft *draft)
 	}
 }
 
-/* The text of a canonical field, or of a text or number of extra; NULL: none. */
+/* NULL: absent, or no canonical field. */
 static const char *value_of(const struct lead *lead, const char *name)
 {
 	int field = lead_field_find(name);
-	const char *number;
 
-	if (field >= 0)
-		return lead->fields[field];
-	number = json_number(cJSON_GetObjectItemCaseSensitive(lead->extra, name));
-	return number ? number : json_string(lead->extra, name);
+	return field >= 0 ? lead->fields[field] : NULL;
 }
 
 static void put_mapped(struct draft *draft)
@@ -194,7 +185,7 @@ static void put_default(struct draft *draft, enum lead_field field, const char *
 {
 	const char *text = draft->lead->fields[field];
 
-	if (!text || field_mapped_to(draft->settings, field))
+	if (!text || mapped_to(draft->settings, field))
 		return;
 	if (taken(draft, column))
 		add_line(&draft->cut_lines, lead_field_name(field), text);
@@ -322,7 +313,7 @@ static void gather_description(struct draft *draft)
 			buf_addc(&draft->own_text, '\n');
 		buf_adds(&draft->own_text, text);
 	}
-	if (!own || field_mapped_to(draft->settings, FIELD_DESCRIPTION))
+	if (!own || mapped_to(draft->settings, FIELD_DESCRIPTION))
 		return;
 	if (draft->own_text.len > 0)
 		buf_addc(&draft->own_text, '\n');
@@ -334,7 +325,7 @@ static void add_field_lines(const struct draft *draft, struct buf *lines)
 	for (size_t i = 0; i < sizeof(line_fields) / sizeof(line_fields[0]); i++) {
 		const char *text = draft->lead->fields[line_fields[i]];
 
-		if (text && !field_mapped_to(draft->settings, line_fields[i]))
+		if (text && !mapped_to(draft->settings, line_fields[i]))
 			add_line(lines, lead_field_name(line_fields[i]), text);
 	}
 }
@@ -353,13 +344,9 @@ static void add_extra_lines(const struct draft *draft, struct buf *lines)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach (item, draft->lead->extra) {
-		bool sent = mapped_to(draft->settings, item->string) &&
-			    value_of(draft->lead, item->string);
-
-		if (!sent && !cJSON_IsNull(item))
+	cJSON_ArrayForEach (item, draft->lead->extra)
+		if (!cJSON_IsNull(item))
 			add_extra_line(lines, item);
-	}
 }
 
 /* Adds those lines to text that fit into limit units, each whole; a later, shorter one
@@ -442,7 +429,7 @@ cJSON *columns_of_lead(const struct lead *lead,
 
 const char *columns_email_name(const struct destination_settings *settings)
 {
-	const char *column = field_mapped_to(settings, FIELD_EMAIL);
+	const char *column = mapped_to(settings, FIELD_EMAIL);
 
 	return column ? column : "emailaddress1";
 }

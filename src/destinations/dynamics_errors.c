@@ -320,6 +320,7 @@ static void judge(struct dynamics_reading *reading, const struct http_answer *an
 	outcome->reason = rule.reason;
 	outcome->few = rule.verdict == VERDICT_FEW;
 	outcome->destination = outcome->kind == OUTCOME_RETRY &&
+			       rule.reason != REASON_PLUGIN && /* one lead's, perhaps */
 			       (answer->status >= 500 || answer->status == 408);
 	if (outcome->kind == OUTCOME_THROTTLED || outcome->kind == OUTCOME_RETRY)
 		outcome->wait_ms = answer_retry_after(answer, now);

@@ -195,7 +195,7 @@ static enum err_code append_line(
 {
 	const char *path = file->base.settings->path;
 	struct opened opened;
-	bool torn;
+	bool torn = false;
 	enum err_code code = open_for_append(path, &opened, err);
 
 	if (code != ERR_OK)

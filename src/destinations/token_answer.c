@@ -151,8 +151,16 @@ static const char *text_or(const char *text, const char *otherwise)
 	return text && *text ? text : otherwise;
 }
 
-/* Microsoft's sentence; its lines of ids and time follow behind a CR LF, and the ids are
- * members too. */
+/* Microsoft's sentence. Behind it stand ids and time, on lines of their own or not; the
+ * ids are members too. */
+static size_t sentence_length(const char *said, bool has_ids)
+{
+	const char *ids = has_ids ? strstr(said, " Trace ID:") : NULL;
+	size_t line = strcspn(said, "\r\n");
+
+	return ids && (size_t)(ids - said) < line ? (size_t)(ids - said) : line;
+}
+
 static void add_description(struct buf *text, const cJSON *json)
 {
 	const char *said = text_or(json_string(json, "error_description"),
@@ -160,7 +168,7 @@ static void add_description(struct buf *text, const cJSON *json)
 	const char *trace = json_string(json, "trace_id");
 	const char *correlation = json_string(json, "correlation_id");
 
-	words_add(text, said, strcspn(said, "\r\n"), WORDS_MAX);
+	words_add(text, said, sentence_length(said, trace || correlation), WORDS_MAX);
 	if (!trace && !correlation)
 		return;
 	buf_adds(text, " (trace_id ");

@@ -510,6 +510,11 @@ static void a_test_lead_is_read_back_and_deleted(void **state)
 	expect_done(&f, OUTCOME_REFUSED, REASON_GONE);
 	teardown(&f);
 	setup(&f);
+	begin(&f, TASK_READ);
+	reply(&f, 403, ERROR("0x80040220", "prvReadLead"));
+	expect_done(&f, OUTCOME_PRESUMED, REASON_NONE);
+	teardown(&f);
+	setup(&f);
 	begin(&f, TASK_DELETE);
 	expect_sent(&f, "DELETE", BASE "/leads(" LEAD_ID ")");
 	reply(&f, 204, "");

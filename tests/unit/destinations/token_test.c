@@ -306,6 +306,25 @@ static void only_a_refused_secret_makes_way_for_the_other(void **state)
 	teardown(&f);
 }
 
+static void ids_within_the_sentence_are_told_once(void **state)
+{
+	struct fixture f;
+	struct outcome outcome;
+
+	(void)state;
+	setup(&f, secret_auth(1));
+	ask(&f, NULL, NULL);
+	hear(&f, 400,
+		"{\"error\":\"invalid_scope\",\"error_description\":\"AADSTS70011: The scope "
+		"is bad. Trace ID: t-1 Correlation ID: c-1 Timestamp: x\",\"trace_id\":\"t-1\","
+		"\"correlation_id\":\"c-1\"}",
+		&outcome);
+	assert_string_equal(outcome.error,
+		"asking login.microsoftonline.com for a token: HTTP 400: AADSTS70011: The "
+		"scope is bad. (trace_id t-1, correlation_id c-1)");
+	teardown(&f);
+}
+
 static void a_refused_password_needs_a_person(void **state)
 {
 	struct fixture f;
@@ -453,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_tells_microsofts_words_and_the_remedy),
 		cmocka_unit_test(the_second_secret_is_tried_and_remembered),
 		cmocka_unit_test(only_a_refused_secret_makes_way_for_the_other),
+		cmocka_unit_test(ids_within_the_sentence_are_told_once),
 		cmocka_unit_test(a_refused_password_needs_a_person),
 		cmocka_unit_test(the_services_own_trouble_is_no_refusal),
 		cmocka_unit_test(a_broken_connection_is_tried_again),
