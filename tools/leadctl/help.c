@@ -42,7 +42,7 @@ static void print_overview(struct cli *cli)
 
 static void print_command(struct cli *cli, const struct command *command)
 {
-	buf_addf(&cli->out, "leadctl %s: %s\n\n", command->usage, command->summary);
+	buf_addf(&cli->out, "leadctl %s\n\n%s\n\n", command->usage, command->summary);
 	if (*command->text)
 		buf_addf(&cli->out, "%s", command->text);
 	if (command->options->name) {

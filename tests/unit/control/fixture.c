@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include "leadrelay/json.h"
+#include "leadrelay/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ int fixture_setup(void **state)
 	struct err err;
 
 	*state = f;
+	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, &clock_system);
 	f->now = START;
 	f->patience = -1;
 	f->clock = (struct clock){.wall = fixture_now, .mono = fixture_now, .ctx = f};
