@@ -2,7 +2,8 @@
  * state_dir/control.sock: where leadctl asks a running daemon. One request a line,
  * answers a line each (control.h), for root and the daemon's own user. Each connection
  * has a thread and a reader of its own, so that somebody who reads a long list slowly
- * keeps nobody waiting; there are CONTROL_CONNECTIONS of them at most.
+ * keeps nobody waiting. CONTROL_SERVED are served at once; a few more are heard out and
+ * told to try again (closing at once would break their pipe before they could read why).
  */
 #include "daemon.h"
 
@@ -25,6 +26,7 @@
 #define REQUEST_MAX (1024 * 1024)
 #define IDLE_SECONDS 60     /* without a request */
 #define UNREAD_SECONDS 3600 /* a person's pager may stand still that long */
+#define REFUSAL_SECONDS 2
 #define STACK_SIZE (1024 * 1024)
 
 struct connection {
@@ -145,6 +147,7 @@ static void answer_lines(
 	input->len -= at;
 }
 
+/* reader NULL: whatever is asked, the answer is no. */
 static void serve(struct connection *connection, struct reader *reader)
 {
 	struct buf input = BUF_INIT;
@@ -157,6 +160,10 @@ static void serve(struct connection *connection, struct reader *reader)
 		if (got <= 0) /* closed, idle for too long, or shut down */
 			break;
 		input.len += (size_t)got;
+		if (!reader) {
+			emit_error(connection, 1, "too many leadctl at once; try again");
+			break;
+		}
 		answer_lines(connection, reader, &input);
 		if (input.len > REQUEST_MAX) {
 			emit_error(connection, 2, "a request of more than 1 MiB");
@@ -180,25 +187,35 @@ static void connection_end(struct connection *connection)
 	free(connection);
 }
 
-static void *connection_thread(void *arg)
+static void serve_with_reader(struct connection *connection)
 {
-	struct connection *connection = arg;
-	const char *state_dir;
+	struct daemon *daemon = connection->daemon;
 	struct generation *generation;
 	struct reader *reader;
 	struct err err;
+	enum err_code code;
 
-	uv_mutex_lock(&connection->daemon->mutex);
-	generation = generation_hold(connection->daemon->generation);
-	uv_mutex_unlock(&connection->daemon->mutex);
-	state_dir = generation->config->state_dir;
-	if (reader_open(&reader, state_dir, connection->daemon->clock, &err) == ERR_OK) {
-		serve(connection, reader);
-		reader_close(reader);
-	} else {
-		emit_error(connection, 1, err.text);
-	}
+	uv_mutex_lock(&daemon->mutex);
+	generation = generation_hold(daemon->generation);
+	uv_mutex_unlock(&daemon->mutex);
+	code = reader_open(&reader, generation->config->state_dir, daemon->clock, &err);
 	generation_release(generation);
+	if (code != ERR_OK) {
+		emit_error(connection, 1, err.text);
+		return;
+	}
+	serve(connection, reader);
+	reader_close(reader);
+}
+
+static void *connection_thread(void *arg)
+{
+	struct connection *connection = arg;
+
+	if (connection->slot < CONTROL_SERVED)
+		serve_with_reader(connection);
+	else
+		serve(connection, NULL);
 	connection_end(connection);
 	return NULL;
 }
@@ -246,36 +263,30 @@ static bool start_thread(struct connection *connection)
 	return started;
 }
 
-static void refuse_connection(int fd, const char *text)
+static void set_timeouts(int fd, int slot)
 {
-	struct connection connection = {.fd = fd};
+	struct timeval idle = {
+		.tv_sec = slot < CONTROL_SERVED ? IDLE_SECONDS : REFUSAL_SECONDS};
+	struct timeval unread = {.tv_sec = UNREAD_SECONDS};
 
-	emit_error(&connection, 1, text);
-	close(fd);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &unread, sizeof(unread));
 }
 
 static void take_connection(struct daemon *daemon, int fd)
 {
-	struct timeval idle = {.tv_sec = IDLE_SECONDS};
-	struct timeval unread = {.tv_sec = UNREAD_SECONDS};
 	struct connection *connection = calloc(1, sizeof(*connection));
-	int slot;
+	int slot = connection && may_ask(fd) ? take_slot(daemon, fd) : -1;
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &unread, sizeof(unread));
-	slot = connection && may_ask(fd) ? take_slot(daemon, fd) : -1;
 	if (slot < 0) {
 		free(connection);
-		refuse_connection(
-			fd, may_ask(fd) ? "too many leadctl at once; try again"
-					: "only root and the user of leadrelayd may ask");
+		close(fd);
 		return;
 	}
+	set_timeouts(fd, slot);
 	*connection = (struct connection){.daemon = daemon, .fd = fd, .slot = slot};
-	if (!start_thread(connection)) {
-		emit_error(connection, 1, "no thread for another leadctl; try again");
+	if (!start_thread(connection))
 		connection_end(connection);
-	}
 }
 
 static void on_listener(uv_poll_t *poll, int status, int events)

@@ -78,7 +78,8 @@ enum unfinished {
 	UNFINISHED_WATCHDOG = 1 << 9, /* the store's sign of life */
 };
 
-#define CONTROL_CONNECTIONS 8
+#define CONTROL_SERVED 8
+#define CONTROL_CONNECTIONS 16 /* those beyond CONTROL_SERVED are told to try again */
 
 struct daemon {
 	const struct clock *clock;

@@ -85,6 +85,19 @@ static const struct destination_row *row_of(const struct names *names, int64_t i
 	return NULL;
 }
 
+/* New credentials since the destination came into its state: by a reload, or while no
+ * daemon ran. */
+static bool secret_changed(const struct config *before, const struct config *after,
+	const struct destination_settings *settings, const struct destination_row *row)
+{
+	const struct auth_settings *auth = &settings->auth;
+
+	if (before)
+		return config_credentials_changed(before, after, settings->name);
+	return auth->client_secret.changed_at > row->health.since ||
+	       auth->password.changed_at > row->health.since;
+}
+
 enum err_code names_deliver(
 	struct names *names, struct generation *before, struct err *err)
 {
@@ -97,14 +110,13 @@ enum err_code names_deliver(
 	for (size_t i = 0; i < config->destination_count; i++) {
 		list[i].settings = &config->destinations[i];
 		list[i].row = row_of(names, names->job.destinations[i].id);
-		list[i].secret_changed =
-			before && config_credentials_changed(before->config, config,
-					  config->destinations[i].name);
 		if (!list[i].row) {
 			free(list);
 			return err_set(err, ERR_BUG, "the store has no row for %s",
 				config->destinations[i].name);
 		}
+		list[i].secret_changed = secret_changed(before ? before->config : NULL,
+			config, list[i].settings, list[i].row);
 	}
 	code = relay_configure(names->daemon->relay, &config->retry, list,
 		config->destination_count, generation_release, before, err);
