@@ -215,12 +215,12 @@ const char *const sql_text[SQL_COUNT] = {
 		"SELECT id, name, requests, accepted, duplicates, quarantined,"
 		" waiting, test FROM source ORDER BY id",
 	[SQL_CHECK_LAST] =
-		"SELECT (SELECT max(id) FROM delivery), (SELECT max(seq) FROM lead)",
+		"SELECT (SELECT max(id) FROM delivery),"
+		" (SELECT max(seq) FROM lead), (SELECT max(delivery) FROM attempt)",
 	[SQL_CHECK_ORPHANS] =
 		"SELECT count(*) FROM delivery d NOT INDEXED WHERE d.id > ?1 AND d.id <= ?2"
 		" AND NOT EXISTS (SELECT 1 FROM lead WHERE seq = d.lead)",
 	[SQL_CHECK_ATTEMPTS] =
 		"SELECT count(*) FROM attempt a WHERE a.delivery > ?1 AND a.delivery <= ?2"
 		" AND NOT EXISTS (SELECT 1 FROM delivery WHERE id = a.delivery)",
-	[SQL_CHECK_ATTEMPT_LAST] = "SELECT max(delivery) FROM attempt",
 };
