@@ -11,8 +11,8 @@
 #define NEW_SECRET APP "Certificates & secrets and put its value in @"
 #define EXPIRED "the secret expired: create a new client secret in " NEW_SECRET
 #define WRONG \
-	"put the secret's value (not its id) in @; if it is lost, create a new " \
-	"client secret in " NEW_SECRET
+	"put the secret's value (not its id) in @, or create a new client secret in " APP \
+	"Certificates & secrets"
 #define CERTIFICATE \
 	"upload the certificate to " APP \
 	"Certificates & secrets, and check that key belongs to certificate"

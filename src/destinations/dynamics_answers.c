@@ -215,6 +215,7 @@ static enum step_kind apply_policy(struct step *step)
 		break;
 	case DUPLICATES_SKIP:
 		held->kind = OUTCOME_SKIPPED;
+		held->remedy[0] = '\0';
 		break;
 	case DUPLICATES_UPDATE:
 		if (step->task->lead->fields[FIELD_EMAIL])
@@ -239,6 +240,8 @@ static enum step_kind take_prove_key(struct step *step)
 	}
 	if (step->reading.verdict == VERDICT_FORBIDDEN) {
 		step->reading.outcome.kind = OUTCOME_PRESUMED;
+		step->reading.outcome.reason = REASON_NONE;
+		step->reading.outcome.remedy[0] = '\0';
 		name_our_record(step, &step->reading.outcome);
 	}
 	return end(step);
@@ -264,11 +267,23 @@ static cJSON *read_body(const struct step *step)
 	return json;
 }
 
+/* The first open one, else the first: a closed lead may be read-only, which the CRM then
+ * says. */
+static const cJSON *choose_row(const cJSON *rows)
+{
+	const cJSON *row;
+
+	cJSON_ArrayForEach (row, rows)
+		if (json_integer(row, "statecode", 0) == 0)
+			return row;
+	return cJSON_GetArrayItem(rows, 0);
+}
+
 static bool take_found_id(struct step *step)
 {
 	cJSON *json = read_body(step);
 	const cJSON *rows = cJSON_GetObjectItemCaseSensitive(json, "value");
-	const char *text = json_string(cJSON_GetArrayItem(rows, 0), "leadid");
+	const char *text = json_string(choose_row(rows), "leadid");
 	struct uuid id;
 	bool found = text && uuid_parse(text, &id);
 
@@ -471,21 +486,30 @@ struct stage_rule {
 	const char *words;
 	bool writes;
 	enum step_kind (*take)(struct step *step);
+	const char *forbidden; /* remedy; NULL: the error's own */
 };
 
+#define READ_ROLE "give the application user's security role prvReadLead"
+#define WRITE_ROLE "give the application user's security role prvWriteLead"
+#define DELETE_ROLE \
+	"delete it by hand, or give the application user's security role prvDeleteLead"
+
 static const struct stage_rule stages[] = {
-	[STAGE_CREATE] = {"creating the lead", true, take_create},
-	[STAGE_ASK_FIRST] = {"asking whether the lead is there", false, take_ask_first},
-	[STAGE_PROVE_KEY] = {"asking whether the lead is there", false, take_prove_key},
-	[STAGE_PROVE_RULE] = {"asking whether the lead is there", false, take_prove_rule},
-	[STAGE_FIND] = {"looking for the lead with this e-mail address", false,
-		take_find},
-	[STAGE_UPDATE] = {"updating the lead", true, take_update},
-	[STAGE_WHO_AM_I] = {"asking who we are (WhoAmI)", false, take_who_am_i},
-	[STAGE_PRIVILEGE] = {"asking whether leads may be created", false,
-		take_privilege},
-	[STAGE_READ] = {"reading the lead back", false, take_read},
-	[STAGE_DELETE] = {"deleting the lead", true, take_delete},
+	[STAGE_CREATE] = {"creating the lead", true, take_create, NULL},
+	[STAGE_ASK_FIRST] = {"asking whether the lead is there", false, take_ask_first,
+		READ_ROLE},
+	[STAGE_PROVE_KEY] = {"asking whether the lead is there", false, take_prove_key,
+		READ_ROLE},
+	[STAGE_PROVE_RULE] = {"asking whether the lead is there", false, take_prove_rule,
+		READ_ROLE},
+	[STAGE_FIND] = {"looking for the lead with this e-mail address", false, take_find,
+		READ_ROLE},
+	[STAGE_UPDATE] = {"updating the lead", true, take_update, WRITE_ROLE},
+	[STAGE_WHO_AM_I] = {"asking who we are (WhoAmI)", false, take_who_am_i, NULL},
+	[STAGE_PRIVILEGE] = {"asking whether leads may be created", false, take_privilege,
+		NULL},
+	[STAGE_READ] = {"reading the lead back", false, take_read, READ_ROLE},
+	[STAGE_DELETE] = {"deleting the lead", true, take_delete, DELETE_ROLE},
 };
 
 const char *dynamics_stage_words(enum stage stage)
@@ -500,7 +524,12 @@ bool dynamics_stage_writes(enum stage stage)
 
 enum step_kind dynamics_take(struct step *step)
 {
+	const struct stage_rule *rule = &stages[step->task->stage];
+	struct outcome *outcome = &step->reading.outcome;
+
 	if (step->reading.verdict == VERDICT_TOKEN && !step->task->token_renewed)
 		return renew_token(step);
-	return stages[step->task->stage].take(step);
+	if (step->reading.verdict == VERDICT_FORBIDDEN && rule->forbidden)
+		words_put(outcome->remedy, sizeof(outcome->remedy), rule->forbidden);
+	return rule->take(step);
 }

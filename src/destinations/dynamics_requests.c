@@ -128,15 +128,15 @@ static void add_quoted(struct buf *url, const char *text)
 			url_encode(url, text, 1);
 }
 
-/* Open ones first (statecode 0), the latest of them. */
+/* The latest ones; which of them is still open, take_find sees. */
 static void build_find(
 	struct dynamics *dynamics, const struct task *task, struct http_request *request)
 {
 	make_read(request);
-	buf_addf(&request->url, "/leads?$select=leadid&$filter=%s%%20eq%%20'",
+	buf_addf(&request->url, "/leads?$select=leadid,statecode&$filter=%s%%20eq%%20'",
 		columns_email_name(dynamics->base.settings));
 	add_quoted(&request->url, task->lead->fields[FIELD_EMAIL]);
-	buf_adds(&request->url, "'&$orderby=statecode%20asc,createdon%20desc&$top=1");
+	buf_adds(&request->url, "'&$orderby=createdon%20desc&$top=50");
 }
 
 static void build_who_am_i(

@@ -98,6 +98,9 @@ static void check_code(const struct code_example *example, long status, const ch
 	assert_int_equal(reading.outcome.kind, example->kind);
 	assert_int_equal(reading.outcome.reason, example->reason);
 	assert_int_equal(reading.outcome.few, example->verdict == VERDICT_FEW);
+	assert_int_equal(reading.outcome.destination,
+		example->kind == OUTCOME_RETRY && example->reason != REASON_PLUGIN &&
+			status >= 500);
 	assert_true(strlen(reading.outcome.remedy) > 10);
 	dynamics_reading_finish(&reading);
 }
