@@ -33,19 +33,20 @@ void edition_drop(struct edition *edition)
 	free(edition);
 }
 
-static struct edition *edition_create(struct relay *relay, struct set *set,
-	const struct destination_settings *settings, struct err *err)
+static enum err_code edition_create(struct edition **out, struct relay *relay,
+	struct set *set, const struct destination_settings *settings, struct err *err)
 {
 	struct edition *edition = calloc(1, sizeof(*edition));
+	enum err_code code;
 
-	if (!edition) {
-		err_set(err, ERR_NOMEM, "destination %s: out of memory", settings->name);
-		return NULL;
-	}
-	if (destination_create(&edition->destination, settings, relay->options.entropy,
-		    err) != ERR_OK) {
+	if (!edition)
+		return err_set(
+			err, ERR_NOMEM, "destination %s: out of memory", settings->name);
+	code = destination_create(
+		&edition->destination, settings, relay->options.entropy, err);
+	if (code != ERR_OK) {
 		free(edition);
-		return NULL;
+		return code;
 	}
 	edition->settings = settings;
 	edition->set = set;
@@ -54,7 +55,8 @@ static struct edition *edition_create(struct relay *relay, struct set *set,
 		.probe_interval_ms = settings->probe_interval_ms,
 		.max_concurrency = settings->max_concurrency};
 	set->users++;
-	return edition;
+	*out = edition;
+	return ERR_OK;
 }
 
 /* ---- lanes ---- */
@@ -63,7 +65,7 @@ struct lane *lane_find(const struct relay *relay, const char *name)
 {
 	struct lane *lane;
 
-	LL_FOREACH (relay->lanes, lane)
+	for (lane = relay->lanes; lane; lane = lane->next)
 		if (strcmp(lane->name, name) == 0)
 			return lane;
 	return NULL;
@@ -73,7 +75,7 @@ struct lane *lane_find_id(const struct relay *relay, int64_t id)
 {
 	struct lane *lane;
 
-	LL_FOREACH (relay->lanes, lane)
+	for (lane = relay->lanes; lane; lane = lane->next)
 		if (lane->id == id)
 			return lane;
 	return NULL;
@@ -123,52 +125,65 @@ void lane_reap(struct lane *lane)
 
 /* ---- the swap ---- */
 
+struct change { /* to one destination */
+	struct edition *edition;
+	struct lane *lane;
+	bool created; /* the lane is new */
+};
+
 struct swap { /* everything that can fail, made before anything is changed */
 	struct set *set;
-	struct edition **editions;
-	struct lane **lanes; /* new ones where there is none yet */
+	struct change *changes;
 	size_t count;
 };
 
-static void swap_undo(struct relay *relay, struct swap *swap)
+static void swap_undo(struct swap *swap)
 {
 	for (size_t i = 0; i < swap->count; i++) {
-		if (swap->editions && swap->editions[i])
-			edition_drop(swap->editions[i]);
-		if (swap->lanes && swap->lanes[i] &&
-			!lane_find_id(relay, swap->lanes[i]->id))
-			lane_destroy(swap->lanes[i]);
+		edition_drop(swap->changes[i].edition);
+		if (swap->changes[i].created)
+			lane_destroy(swap->changes[i].lane);
 	}
-	free(swap->editions);
-	free(swap->lanes);
+	free(swap->changes);
 	set_drop(swap->set);
+}
+
+static enum err_code change_prepare(struct relay *relay, struct set *set,
+	const struct relay_destination *one, struct change *change, struct err *err)
+{
+	enum err_code code =
+		edition_create(&change->edition, relay, set, one->settings, err);
+
+	if (code != ERR_OK)
+		return code;
+	change->lane = lane_find_id(relay, one->row->id);
+	if (change->lane)
+		return ERR_OK;
+	change->lane = lane_create(relay, one->row);
+	change->created = change->lane != NULL;
+	if (change->created)
+		return ERR_OK;
+	err_set(err, ERR_NOMEM, "relay: out of memory");
+	return ERR_NOMEM;
 }
 
 static enum err_code swap_prepare(struct relay *relay, struct swap *swap,
 	const struct retry_rule *retry, const struct relay_destination *destinations,
 	size_t count, struct err *err)
 {
+	enum err_code code = ERR_OK;
+
 	*swap = (struct swap){.set = calloc(1, sizeof(*swap->set)),
-		.editions = calloc(count + 1, sizeof(*swap->editions)),
-		.lanes = calloc(count + 1, sizeof(*swap->lanes))};
-	if (!swap->set || !swap->editions || !swap->lanes)
+		.changes = calloc(count + 1, sizeof(*swap->changes))};
+	if (!swap->set || !swap->changes)
 		return err_set(err, ERR_NOMEM, "relay: out of memory");
 	swap->set->retry = *retry;
 	swap->set->users = 1;
 	swap->count = count;
-	for (size_t i = 0; i < count; i++) {
-		const struct relay_destination *one = &destinations[i];
-
-		swap->editions[i] = edition_create(relay, swap->set, one->settings, err);
-		if (!swap->editions[i])
-			return err->code;
-		swap->lanes[i] = lane_find_id(relay, one->row->id);
-		if (!swap->lanes[i])
-			swap->lanes[i] = lane_create(relay, one->row);
-		if (!swap->lanes[i])
-			return err_set(err, ERR_NOMEM, "relay: out of memory");
-	}
-	return ERR_OK;
+	for (size_t i = 0; i < count && code == ERR_OK; i++)
+		code = change_prepare(
+			relay, swap->set, &destinations[i], &swap->changes[i], err);
+	return code;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -234,9 +249,20 @@ static void lane_retire(struct lane *lane)
 static bool among(const struct lane *lane, const struct swap *swap)
 {
 	for (size_t i = 0; i < swap->count; i++)
-		if (swap->lanes[i] == lane)
+		if (swap->changes[i].lane == lane)
 			return true;
 	return false;
+}
+
+static void retire_others(struct relay *relay, const struct swap *swap)
+{
+	struct lane *lane, *next;
+
+	for (lane = relay->lanes; lane; lane = next) {
+		next = lane->next;
+		if (!among(lane, swap))
+			lane_retire(lane);
+	}
 }
 
 enum err_code relay_configure(struct relay *relay, const struct retry_rule *retry,
@@ -245,26 +271,24 @@ enum err_code relay_configure(struct relay *relay, const struct retry_rule *retr
 {
 	struct err local;
 	struct swap swap;
-	struct lane *lane, *next;
 	struct set *old = relay->set;
 
 	if (!err)
 		err = &local;
 	if (swap_prepare(relay, &swap, retry, destinations, count, err) != ERR_OK) {
-		swap_undo(relay, &swap);
+		swap_undo(&swap);
 		return err->code;
 	}
-	LL_FOREACH_SAFE(relay->lanes, lane, next)
-	if (!among(lane, &swap))
-		lane_retire(lane);
+	retire_others(relay, &swap);
 	relay->set = swap.set;
 	for (size_t i = 0; i < count; i++) {
-		if (!lane_find_id(relay, swap.lanes[i]->id))
-			DL_APPEND(relay->lanes, swap.lanes[i]);
-		lane_configure(swap.lanes[i], swap.editions[i], &destinations[i]);
+		struct change *change = &swap.changes[i];
+
+		if (change->created)
+			DL_APPEND(relay->lanes, change->lane);
+		lane_configure(change->lane, change->edition, &destinations[i]);
 	}
-	free(swap.editions);
-	free(swap.lanes);
+	free(swap.changes);
 	if (old) {
 		old->released = released;
 		old->ctx = ctx;

@@ -25,8 +25,8 @@ void relay_destroy(struct relay *relay)
 
 	if (!relay)
 		return;
-	LL_FOREACH_SAFE(relay->lanes, lane, next)
-	{
+	for (lane = relay->lanes; lane; lane = next) {
+		next = lane->next;
 		DL_DELETE(relay->lanes, lane);
 		lane_destroy(lane);
 	}
@@ -205,7 +205,7 @@ static int64_t relay_next_mono(const struct relay *relay, int64_t now, int64_t m
 	int64_t at = INT64_MAX, next = INT64_MAX;
 	struct lane *lane;
 
-	LL_FOREACH (relay->lanes, lane)
+	for (lane = relay->lanes; lane; lane = lane->next)
 		at = earlier_of(at, lane_next_at(lane, now));
 	if (at != INT64_MAX)
 		next = mono + (at > now ? at - now : 1);
@@ -221,14 +221,14 @@ static void cancel_all(struct relay *relay);
 int64_t relay_tick(struct relay *relay)
 {
 	int64_t now = relay_now(relay), mono = relay_mono(relay);
-	struct lane *lane, *next;
+	struct lane *lane;
 
 	if (mono >= relay->store_retry_at)
 		relay->store_retry_at = 0;
 	if (relay->stalled && relay->store_retry_at == 0)
 		settle_stalled(relay);
-	LL_FOREACH_SAFE(relay->lanes, lane, next)
-	lane_tick(lane, now);
+	for (lane = relay->lanes; lane; lane = lane->next)
+		lane_tick(lane, now);
 	if (relay->draining && relay->idle && mono >= relay->drain_deadline)
 		cancel_all(relay);
 	return relay_next_mono(relay, now, mono);
@@ -250,7 +250,7 @@ void relay_refresh(struct relay *relay, int64_t destination)
 {
 	struct lane *lane;
 
-	LL_FOREACH (relay->lanes, lane)
+	for (lane = relay->lanes; lane; lane = lane->next)
 		if (destination == 0 || lane->id == destination)
 			window_clear(lane);
 	relay_wake(relay);
@@ -273,7 +273,7 @@ void relay_clock_jumped(struct relay *relay, int64_t delta)
 {
 	struct lane *lane;
 
-	LL_FOREACH (relay->lanes, lane) {
+	for (lane = relay->lanes; lane; lane = lane->next) {
 		health_clock_jumped(&lane->health, delta);
 		lane->health_dirty = true;
 		if (delta < 0)
@@ -428,7 +428,7 @@ static bool is_idle(const struct relay *relay)
 
 	if (relay->attempts || relay->fetches || relay->jobs > 0)
 		return false;
-	LL_FOREACH (relay->lanes, lane)
+	for (lane = relay->lanes; lane; lane = lane->next)
 		if (lane->health_dirty && !relay->cancelled)
 			return false;
 	return true;
@@ -455,14 +455,14 @@ static void cancel_all(struct relay *relay)
 	if (relay->cancelled)
 		return;
 	relay->cancelled = true;
-	DL_FOREACH_SAFE(relay->attempts, attempt, next)
-	{
+	for (attempt = relay->attempts; attempt; attempt = next) {
+		next = attempt->next;
 		if (attempt->sending)
 			transport->cancel(transport->ctx, &attempt->exchange);
 		else if (!attempt->task && !attempt->submitted)
 			attempt_abandon(attempt);
 	}
-	DL_FOREACH (relay->fetches, fetch)
+	for (fetch = relay->fetches; fetch; fetch = fetch->next)
 		transport->cancel(transport->ctx, &fetch->exchange);
 	relay_ended(relay);
 }
@@ -477,7 +477,7 @@ void relay_drain(
 	relay->drain_deadline = relay_mono(relay) + deadline_ms;
 	relay->idle = idle;
 	relay->idle_ctx = ctx;
-	LL_FOREACH (relay->lanes, lane)
+	for (lane = relay->lanes; lane; lane = lane->next)
 		window_clear(lane);
 	relay_wake(relay);
 	relay_ended(relay);

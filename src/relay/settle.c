@@ -155,6 +155,7 @@ static void add_history(struct job_settle *settle, const struct task *task)
 
 static void settle_done(struct store_job *job);
 
+/* Drain's deadline passed and the store says no: attempt is gone. */
 static void submit(struct attempt *attempt)
 {
 	struct lane *lane = attempt->lane;
@@ -164,7 +165,11 @@ static void submit(struct attempt *attempt)
 		settle->health = lane->health; /* the newest: this may be a second try */
 	settle->has_health = settle->has_health && lane->edition;
 	attempt->submitted = relay_submit(lane->relay, &settle->job);
-	if (!attempt->submitted)
+	if (attempt->submitted)
+		return;
+	if (lane->relay->cancelled)
+		attempt_abandon(attempt); /* it is due again at the next start */
+	else
 		lane->relay->stalled = true;
 }
 
@@ -192,20 +197,16 @@ static void hand_in(struct attempt *attempt, const struct outcome *outcome,
 	lane->settling++;
 	if (settle->event == DELIVERY_ACCEPT)
 		FAULT_POINT("send.2xx_before_mark");
-	submit(attempt);
 	relay_wake(lane->relay);
+	submit(attempt);
 }
 
 /* The first `forbidden` may be the lead's own or the destination's: it is asked whether
  * leads may be made at all. */
-static bool inquire(struct attempt *attempt)
+static bool can_inquire(const struct attempt *attempt)
 {
-	struct lane *lane = attempt->lane;
-	unsigned supported = attempt->edition->destination->base.kind->purposes;
-
-	if (!lane_may_start(lane) || !(supported & (1u << TASK_PRIVILEGE)))
-		return false;
-	return attempt_ask(lane, TASK_PRIVILEGE, attempt, relay_now(lane->relay));
+	return attempt->edition->destination->base.kind->purposes &
+	       (1u << TASK_PRIVILEGE);
 }
 
 static bool is_destinations_fault(
@@ -222,13 +223,19 @@ static bool is_destinations_fault(
 void settle_outcome(struct attempt *attempt)
 {
 	const struct outcome outcome = attempt->task->outcome;
+	struct lane *lane = attempt->lane;
 	bool destinations_fault = is_destinations_fault(attempt, &outcome);
 	int change = judge(attempt, &outcome, attempt->entry->claimed.delivery, true);
 
 	attempt->settle.has_health =
 		change & HEALTH_CHANGED; /* the inquiry may take a while */
-	if (outcome.kind == OUTCOME_FORBIDDEN && !destinations_fault && inquire(attempt))
-		return;
+	if (outcome.kind == OUTCOME_FORBIDDEN && !destinations_fault &&
+		can_inquire(attempt)) {
+		if (lane_may_start(lane) && attempt_ask(lane, TASK_PRIVILEGE, attempt,
+						    relay_now(lane->relay)))
+			return;
+		destinations_fault = true; /* in doubt for the lead: it is tried again */
+	}
 	hand_in(attempt, &outcome, destinations_fault, change);
 }
 
@@ -289,10 +296,11 @@ static void settle_done(struct store_job *job)
 
 void settle_stalled(struct relay *relay)
 {
-	struct attempt *attempt;
+	struct attempt *attempt, *next;
 
 	relay->stalled = false;
-	DL_FOREACH (relay->attempts, attempt) {
+	for (attempt = relay->attempts; attempt; attempt = next) {
+		next = attempt->next;
 		bool waits = attempt->entry && !attempt->task && !attempt->submitted;
 
 		if (waits && !relay_store_ready(relay))

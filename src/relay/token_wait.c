@@ -79,9 +79,10 @@ static bool probe_waits(const struct lane *lane, const struct edition *edition)
 {
 	const struct attempt *attempt;
 
-	DL_FOREACH2(edition->token_waiters, attempt, token_next)
-	if (attempt == lane->probe)
-		return true;
+	for (attempt = edition->token_waiters; attempt; attempt = attempt->token_next) {
+		if (attempt == lane->probe)
+			return true;
+	}
 	return false;
 }
 

@@ -94,6 +94,7 @@ static struct entry *entry_add(struct lane *lane, struct claimed *claimed)
 
 void entry_forget(struct lane *lane, struct entry *entry)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): entry is in it */
 	HASH_DELETE(hh, lane->known, entry);
 	lane->bytes -= entry->bytes;
 	claimed_finish(&entry->claimed);
@@ -122,8 +123,8 @@ void window_clear(struct lane *lane)
 	struct entry *entry, *next;
 
 	for (int i = 0; i < STREAMS; i++) {
-		DL_FOREACH_SAFE(lane->streams[i].waiting, entry, next)
-		{
+		for (entry = lane->streams[i].waiting; entry; entry = next) {
+			next = entry->next;
 			DL_DELETE(lane->streams[i].waiting, entry);
 			entry_forget(lane, entry);
 		}
@@ -375,7 +376,10 @@ static void claim_done(struct store_job *job)
 	struct claim *claim = (struct claim *)job;
 	struct lane *lane = claim->lane;
 	struct relay *relay = lane->relay;
-	bool current = claim->window_epoch == lane->window_epoch && lane_may_start(lane);
+	bool single = claim->stream == STREAMS;
+	bool current = claim->window_epoch == lane->window_epoch &&
+		       lane_may_start(lane) &&
+		       (single || lane->health.state == HEALTH_OPEN);
 
 	FAULT_POINT("claim.after_commit");
 	relay_heard(relay, job);
@@ -384,12 +388,10 @@ static void claim_done(struct store_job *job)
 		claim_failed(claim);
 	else if (!current)
 		window_rescan(lane);
-	else if (claim->stream == STREAMS)
+	else if (single)
 		candidate_read(lane, claim);
-	else if (lane->health.state == HEALTH_OPEN)
-		stream_read(lane, claim);
 	else
-		window_rescan(lane);
+		stream_read(lane, claim);
 	job_claim_finish(&claim->job);
 	lane_reap(lane);
 	relay_wake(relay);
