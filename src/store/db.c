@@ -290,10 +290,6 @@ static enum err_code recognise(struct db *db, struct err *err)
 	if (code == ERR_OK)
 		code = pragma_text(db, "PRAGMA application_id", application,
 			sizeof(application), err);
-	if (code == ERR_CORRUPT)
-		return err_wrap(err,
-			"the file is damaged or no database; nothing was changed. Restore a backup"
-			" (leadctl restore), or read out what can be read (leadctl salvage)");
 	if (code != ERR_OK)
 		return code;
 	if (strtol(application, NULL, 10) == DB_APPLICATION_ID)
@@ -307,6 +303,8 @@ static int cut_off(void *arg)
 {
 	struct db *db = arg;
 
+	if (db->stop && db->stop(db->stop_ctx))
+		return 1;
 	return db->deadline_at != 0 && clock_mono(db->clock) >= db->deadline_at;
 }
 
@@ -394,6 +392,7 @@ static enum err_code set_up_reader(struct db *db, struct err *err)
 static enum err_code open_sqlite(
 	struct db *db, const struct db_options *options, struct err *err)
 {
+	enum err_code code;
 	int flags = options->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 
 	if (sqlite3_open_v2(options->path, &db->sqlite,
@@ -406,8 +405,13 @@ static enum err_code open_sqlite(
 	/* until all is well: closing changes nothing */
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	return options->readonly ? set_up_reader(db, err)
+	code = options->readonly ? set_up_reader(db, err)
 				 : set_up_writer(db, options, err);
+	if (code == ERR_CORRUPT)
+		return err_wrap(err,
+			"the file is damaged or no database; nothing was changed. Restore a backup"
+			" (leadctl restore), or read out what can be read (leadctl salvage)");
+	return code;
 }
 
 enum err_code db_open(struct db **out, const struct db_options *options, struct err *err)

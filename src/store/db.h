@@ -52,6 +52,8 @@ struct db {
 	/* readers: cut off when mono passes deadline_at; 0: never */
 	const struct clock *clock;
 	int64_t deadline_at;
+	bool (*stop)(void *ctx); /* and when this says so; NULL: never */
+	void *stop_ctx;
 };
 
 struct db_options {

@@ -193,7 +193,14 @@ void store_lock_release(struct store_lock *lock)
 {
 	if (!lock)
 		return;
-	if (lock->fd >= 0)
+	if (lock->fd >= 0) {
+		struct flock nothing = wish(F_UNLCK);
+
+		/* not left to close: a child that was forked meanwhile has the file too
+		 */
+		fcntl(lock->fd, F_OFD_SETLK, &nothing);
+		flock(lock->fd, LOCK_UN);
 		close(lock->fd);
+	}
 	free(lock);
 }

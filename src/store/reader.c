@@ -42,6 +42,8 @@ enum err_code reading_begin(struct reader *reader, struct err *err)
 	if (code != ERR_OK)
 		return code;
 	reader->db->deadline_at = clock_mono(reader->clock) + READER_MS;
+	reader->db->stop = reader->stop;
+	reader->db->stop_ctx = reader->stop_ctx;
 	return db_exec(reader->db, "BEGIN", err);
 }
 
@@ -81,6 +83,12 @@ void reader_close(struct reader *reader)
 	db_close(reader->db);
 	free(reader->path);
 	free(reader);
+}
+
+void reader_stop_when(struct reader *reader, bool (*stop)(void *ctx), void *ctx)
+{
+	reader->stop = stop;
+	reader->stop_ctx = ctx;
 }
 
 /* ---- sources and destinations ---- */

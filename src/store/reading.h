@@ -11,6 +11,8 @@ struct reader {
 	char *path;
 	const struct clock *clock;
 	struct db *db; /* NULL or broken: opened anew at the next call */
+	bool (*stop)(void *ctx);
+	void *stop_ctx;
 };
 
 /* One short read transaction, cut off after READER_MS. reading_end in any case; it hands

@@ -333,9 +333,7 @@ static bool reopen(struct store *store)
 
 static int pages_to_copy(const struct store *store)
 {
-	int pages = store->db->wal_pages;
-
-	return pages < store->checkpointed ? pages : pages - store->checkpointed;
+	return store->db->wal_pages - store->checkpointed;
 }
 
 static void warn_of_size(struct store *store)
@@ -442,6 +440,8 @@ static void run_batch(struct store *store, struct job_list *batch)
 	} else {
 		put_back(store, &rest);
 		note_committed(batch);
+		if (store->db->wal_pages < store->checkpointed)
+			store->checkpointed = 0; /* the WAL started over */
 	}
 	hand_back(store, batch);
 	if (checkpoint_due(store, false))
