@@ -219,7 +219,6 @@ static const struct key source_keys[] = {
 	{.name = "map",
 		.node = take_source_map,
 		AT(map),
-		.kinds = JSON | FORM,
 		.allowed = "incoming name: canonical name"},
 	{.name = "set",
 		.node = take_source_set,
