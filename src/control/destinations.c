@@ -158,6 +158,7 @@ void run_resume(struct run *run)
 		return;
 	}
 	done = cJSON_CreateObject();
+	json_add_text(done, "state", run->control->live ? "running" : "stopped");
 	cJSON_AddBoolToObject(done, "intake_only", false);
 	answer_done(run, done);
 }

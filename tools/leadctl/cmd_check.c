@@ -3,6 +3,8 @@
 
 #include "leadrelay/json.h"
 
+#include <string.h>
+
 static void print_check(struct cli *cli, const cJSON *done, bool ok)
 {
 	const cJSON *problems = cJSON_GetObjectItemCaseSensitive(done, "problems"),
@@ -48,6 +50,14 @@ int cmd_check(struct cli *cli, const struct arguments *args)
 	return ok ? EXIT_DONE : EXIT_ATTENTION;
 }
 
+static void print_resumed(struct cli *cli, const char *state)
+{
+	bool running = state && strcmp(state, "running") == 0;
+
+	buf_adds(&cli->out, running ? "leadrelayd delivers again\n"
+				    : "leadrelayd will deliver when it is started\n");
+}
+
 int cmd_resume(struct cli *cli, const struct arguments *args)
 {
 	struct answers answers = {0};
@@ -63,7 +73,7 @@ int cmd_resume(struct cli *cli, const struct arguments *args)
 	if (cli->json)
 		cli_print_json(cli, answers.done);
 	else
-		buf_adds(&cli->out, "leadrelayd delivers\n");
+		print_resumed(cli, json_string(answers.done, "state"));
 	cJSON_Delete(answers.done);
 	return EXIT_DONE;
 }

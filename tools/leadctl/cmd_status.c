@@ -226,7 +226,8 @@ static void print_status(struct cli *cli, const cJSON *status)
 	print_program(cli, status);
 	print_accounting(cli, status);
 	print_sources(cli, member(status, "sources"));
-	buf_addc(&cli->out, '\n');
+	if (cJSON_GetArraySize(member(status, "destinations")))
+		buf_addc(&cli->out, '\n');
 	print_destinations(cli, member(status, "destinations"));
 	print_rest(cli, status);
 }

@@ -154,12 +154,12 @@ static void a_change_goes_on_where_it_paused(void **state)
 	char *paused;
 
 	accept_many(f, 600);
-	f->patience = 0;
+	f->pause_after = 0;
 	ask(f, "{\"command\":\"hold\",\"destination\":\"crm\"}");
 	assert_non_null(f->paused);
 	assert_int_equal(json_integer(f->paused, "changed", -1), 500);
 	paused = cJSON_PrintUnformatted(f->paused);
-	f->patience = -1;
+	f->pause_after = -1;
 	ask(f, "{\"command\":\"hold\",\"destination\":\"crm\",\"go_on\":%s}", paused);
 	cJSON_free(paused);
 	assert_int_equal(done_number(f, "changed"), 600);

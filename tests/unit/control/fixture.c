@@ -77,7 +77,7 @@ int fixture_setup(void **state)
 	*state = f;
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, &clock_system);
 	f->now = START;
-	f->patience = -1;
+	f->pause_after = -1;
 	f->clock = (struct clock){.wall = fixture_now, .mono = fixture_now, .ctx = f};
 	options.clock = &f->clock;
 	strcpy(f->state_dir, "/tmp/leadrelay-control-XXXXXX");
@@ -249,6 +249,7 @@ static bool emit(void *ctx, cJSON *answer)
 	struct fixture *f = ctx;
 	cJSON *part = cJSON_DetachItemViaPointer(answer, answer->child);
 
+	f->answers++;
 	assert_null(f->done);
 	assert_null(f->error);
 	if (strcmp(part->string, "item") == 0)
@@ -269,7 +270,7 @@ static bool keep_going(void *ctx)
 {
 	struct fixture *f = ctx;
 
-	return f->patience < 0 || f->patience-- > 0;
+	return f->pause_after < 0 || f->answers < f->pause_after;
 }
 
 void ask(struct fixture *f, const char *fmt, ...)
@@ -282,6 +283,7 @@ void ask(struct fixture *f, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, list);
 	va_end(list);
 	forget_answers(f);
+	f->answers = 0;
 	f->items = cJSON_CreateArray();
 	request = cJSON_Parse(text);
 	assert_non_null(request);

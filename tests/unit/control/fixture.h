@@ -36,7 +36,8 @@ struct fixture {
 	/* the last request's answers */
 	cJSON *items; /* array */
 	cJSON *done, *paused, *error;
-	int patience; /* keep_going says no after so many questions; -1: never */
+	int answers;
+	int pause_after; /* keep_going says no after so many answers; -1: never */
 };
 
 int fixture_setup(void **state);

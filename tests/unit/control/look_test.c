@@ -81,12 +81,12 @@ static void list_goes_on_where_it_paused(void **state)
 	accept_lead(f, "one@example.com");
 	accept_lead(f, "two@example.com");
 	accept_lead(f, "three@example.com");
-	f->patience = 1;
+	f->pause_after = 2;
 	ask(f, "{\"command\":\"list\"}");
 	assert_non_null(f->paused);
 	assert_int_equal(cJSON_GetArraySize(f->items), 2);
 	paused = cJSON_PrintUnformatted(f->paused);
-	f->patience = -1;
+	f->pause_after = -1;
 	accept_lead(f, "newer@example.com");
 	ask(f, "{\"command\":\"list\",\"go_on\":%s}", paused);
 	cJSON_free(paused);
@@ -207,6 +207,19 @@ static void check_finds_a_whole_outbox_whole(void **state)
 	assert_int_equal(json_integer(member(f->done, "accounting"), "accepted", -1), 2);
 }
 
+static void a_long_check_makes_way(void **state)
+{
+	struct fixture *f = *state;
+
+	accept_many(f, 2000);
+	f->pause_after = 0;
+	ask(f, "{\"command\":\"check\"}");
+	assert_non_null(f->paused);
+	f->pause_after = -1;
+	ask(f, "{\"command\":\"check\"}");
+	assert_true(cJSON_IsTrue(member(f->done, "ok")));
+}
+
 #define LOOK_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -222,6 +235,7 @@ int main(void)
 		LOOK_TEST(show_raw_gives_the_bytes),
 		LOOK_TEST(ids_that_name_no_lead_are_4),
 		LOOK_TEST(check_finds_a_whole_outbox_whole),
+		LOOK_TEST(a_long_check_makes_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
