@@ -385,6 +385,8 @@ static enum err_code set_up_reader(struct db *db, struct err *err)
 	if (code == ERR_OK)
 		code = recognise(db, err);
 	if (code == ERR_OK)
+		code = migrate_check(db, err);
+	if (code == ERR_OK)
 		sqlite3_progress_handler(db->sqlite, READER_STEPS, cut_off, db);
 	return code;
 }

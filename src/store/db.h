@@ -126,6 +126,8 @@ enum err_code db_put_health(
 
 /* migrate.c: the steps above the schema the file has; each in its own transaction. */
 enum err_code migrate(struct db *db, struct err *err);
+/* For readers: the schema is the one this program knows. */
+enum err_code migrate_check(struct db *db, struct err *err);
 #define DB_APPLICATION_ID 0x4c525031 /* "LRP1" */
 
 #endif

@@ -90,10 +90,10 @@ static enum err_code standing(struct db *db, const struct fingerprint *first, bo
 enum err_code fingerprint_take(struct db *db, struct fingerprint *mine, int64_t now,
 	enum fingerprint_found *out, struct err *err)
 {
-	struct fingerprint first;
+	struct fingerprint first = {0};
 	bool added;
-	bool there;
-	bool repeatable;
+	bool there = false;
+	bool repeatable = false;
 	enum err_code code = add(db, mine, &added, err);
 
 	*out = FINGERPRINT_NEW;

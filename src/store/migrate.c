@@ -45,7 +45,8 @@ static enum err_code run_step(
 	return code;
 }
 
-enum err_code migrate(struct db *db, struct err *err)
+/* A schema from the future is nobody's to touch, nor to misread. */
+static enum err_code known_version(struct db *db, int64_t *version_out, struct err *err)
 {
 	int newest = migrations[migration_count - 1].version;
 	int64_t version;
@@ -53,12 +54,34 @@ enum err_code migrate(struct db *db, struct err *err)
 
 	if (code != ERR_OK)
 		return code;
+	*version_out = version;
 	if (version > newest)
 		return err_set(err, ERR_INVALID,
 			"its schema is %" PRId64
 			" and this leadrelay knows no more than %d; nothing was"
 			" changed. Run the newer leadrelay again, or restore a backup made before it",
 			version, newest);
+	return ERR_OK;
+}
+
+enum err_code migrate_check(struct db *db, struct err *err)
+{
+	int64_t version;
+	enum err_code code = known_version(db, &version, err);
+
+	if (code == ERR_OK && version < migrations[migration_count - 1].version)
+		code = err_set(err, ERR_INVALID,
+			"its schema is older than this leadrelay: restart leadrelayd first");
+	return code;
+}
+
+enum err_code migrate(struct db *db, struct err *err)
+{
+	int64_t version;
+	enum err_code code = known_version(db, &version, err);
+
+	if (code != ERR_OK)
+		return code;
 	if (version == 0) /* before the first table, or it costs a rewrite */
 		code = db_exec(db, "PRAGMA journal_mode = WAL", err);
 	for (size_t i = 0; i < migration_count && code == ERR_OK; i++) {

@@ -126,7 +126,7 @@ static enum err_code revive(struct db *db, const struct job_settle *job, struct 
 
 static enum err_code settle_state(struct db *db, struct job_settle *job, struct err *err)
 {
-	enum delivery_state from;
+	enum delivery_state from = DELIVERY_NONE;
 	enum delivery_state to;
 	enum err_code code = get(db, job, &from, err);
 
