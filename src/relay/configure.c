@@ -175,8 +175,10 @@ static enum err_code swap_prepare(struct relay *relay, struct swap *swap,
 
 	*swap = (struct swap){.set = calloc(1, sizeof(*swap->set)),
 		.changes = calloc(count + 1, sizeof(*swap->changes))};
-	if (!swap->set || !swap->changes)
-		return err_set(err, ERR_NOMEM, "relay: out of memory");
+	if (!swap->set || !swap->changes) {
+		err_set(err, ERR_NOMEM, "relay: out of memory");
+		return ERR_NOMEM;
+	}
 	swap->set->retry = *retry;
 	swap->set->users = 1;
 	swap->count = count;

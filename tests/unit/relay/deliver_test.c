@@ -54,11 +54,11 @@ static void a_fresh_lead_needs_no_polling(void **state)
 static void a_backlog_is_found_without_being_told(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 500; i++)
 		rig_accept(&rig, 1, false);
 	rig_run(&rig, 60000);
-	assert_int_equal(rig_row(&rig, 0).delivered, 1000);
-	assert_int_equal(rig.sent[0], 1000);
+	assert_int_equal(rig_row(&rig, 0).delivered, 500);
+	assert_int_equal(rig.sent[0], 500);
 	assert_true(rig.most_at_once[0] <= 16);
 }
 
@@ -74,13 +74,13 @@ static void a_fresh_lead_waits_for_no_backlog(void **state)
 {
 	(void)state;
 	rig.answer = slow_at_four;
-	for (int i = 0; i < 2000; i++)
+	for (int i = 0; i < 700; i++)
 		rig_accept(&rig, 1, false);
 	rig_run(&rig, 10000);
 	rig_accept(&rig, 1, true);
 	rig_run(&rig, 4000);
-	assert_int_equal(rig.seen[2000], 1);
-	assert_true(rig_row(&rig, 0).pending > 1000);
+	assert_int_equal(rig.seen[700], 1);
+	assert_true(rig_row(&rig, 0).pending > 300);
 }
 
 /* All but the newest hundred fail for themselves, again and again. */
