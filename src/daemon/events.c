@@ -38,6 +38,12 @@ static const char *waiting_text(int64_t waiting, char out[96])
 	return out;
 }
 
+/* A text that says something, or none. */
+static const char *said(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
 /* ---- destinations ---- */
 
 static void parked(const struct relay_event *event)
@@ -54,8 +60,7 @@ static void parked(const struct relay_event *event)
 		event->destination);
 	log_write(operator_did ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "destination parked",
 		"destination", event->destination, "reason", reason_name(event->reason),
-		"cause", event->error, "remedy",
-		event->remedy && *event->remedy ? event->remedy : NULL, "consequence",
+		"cause", said(event->error), "remedy", said(event->remedy), "consequence",
 		waiting_text(event->waiting, consequence), "command",
 		removed ? NULL : command, NULL);
 }
@@ -141,13 +146,13 @@ void event_relay(void *ctx, const struct relay_event *event)
 		break;
 	case RELAY_BACKING_OFF:
 		log_warn("destination does not answer", "destination", event->destination,
-			"reason", reason_name(event->reason), "cause", event->error,
+			"reason", reason_name(event->reason), "cause", said(event->error),
 			"consequence", consequence, "then", "it is asked again by itself",
 			NULL);
 		break;
 	case RELAY_THROTTLED:
 		log_info("destination asks for time", "destination", event->destination,
-			"cause", event->error, "consequence", consequence, NULL);
+			"cause", said(event->error), "consequence", consequence, NULL);
 		break;
 	case RELAY_OPEN:
 		log_info("destination open", "destination", event->destination,
