@@ -77,7 +77,7 @@ static int by_line(const void *a, const void *b)
  */
 static void hand_over(struct reading *in, struct buf *out)
 {
-	int lines[CONFIG_PROBLEMS_MAX];
+	int lines[CONFIG_PROBLEMS_MAX] = {0};
 	int last = 0;
 
 	for (size_t i = 0; i < in->problem_count; i++)

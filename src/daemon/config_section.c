@@ -74,7 +74,7 @@ static void nearest_key(const struct key *keys, const struct section_kind *kind,
 	for (; keys->name; keys++) {
 		if (!kind_has(keys, kind))
 			continue;
-		for (int file = 0; file <= keys->secret; file++) {
+		for (int file = 0; file <= (keys->secret ? 1 : 0); file++) {
 			size_t distance =
 				edit_distance(name, form_of(keys, file != 0, form));
 
