@@ -206,49 +206,6 @@ static void drain_does_not_wait_for_a_store_that_is_stuck_beyond_its_deadline(
 	rig.relay = NULL;
 }
 
-/* ---- everything at once ---- */
-
-static void chaos(struct rig *r, const struct rig_asked *asked, struct rig_reply *reply)
-{
-	static const int statuses[] = {201, 201, 201, 201, 409, 500, RIG_UNKNOWN,
-		RIG_REFUSED, 429, 401, 507, 201};
-
-	r->seed = r->seed * 6364136223846793005u + 1442695040888963407u;
-	reply->latency_ms = (int64_t)(r->seed >> 33) % 2000 + 1;
-	if (strcmp(asked->what, "token") == 0)
-		reply->status = (r->seed >> 40) % 10 ? 200 : 503;
-	else
-		reply->status = statuses[(r->seed >> 40) % 12];
-	if (reply->status == 429)
-		reply->retry_after = (int)((r->seed >> 50) % 60);
-}
-
-static void after_any_trouble_everything_is_delivered_once(void **state)
-{
-	(void)state;
-	for (unsigned seed = 1; seed <= 5; seed++) {
-		rig_open(&rig, 1, seed % 2 ? 0 : 4);
-		rig.seed = seed * 7919;
-		rig.tokens = seed % 3 == 0;
-		rig.answer = chaos;
-		rig_configure(&rig, 1, 8);
-		for (int i = 0; i < 60; i++) {
-			rig_accept(&rig, 1, i % 3);
-			rig_run(&rig, 30000);
-			if (i % 20 == 19) {
-				rig_stop(&rig);
-				rig_start(&rig);
-				rig_configure(&rig, 1, 8);
-			}
-		}
-		rig.answer = NULL;
-		rig_run(&rig, 2 * 3600000);
-		assert_int_equal(rig_row(&rig, 0).delivered, 60);
-		assert_int_equal(rig_status(&rig, 0).health.state, HEALTH_OPEN);
-		rig_close(&rig);
-	}
-}
-
 #define TEST(name, opened) cmocka_unit_test_setup_teardown(name, opened, close_it)
 
 int main(void)
@@ -263,7 +220,6 @@ int main(void)
 		TEST(an_idle_relay_drains_at_once, open_one),
 		TEST(drain_does_not_wait_for_a_store_that_is_stuck_beyond_its_deadline,
 			open_one),
-		cmocka_unit_test(after_any_trouble_everything_is_delivered_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
