@@ -3,6 +3,7 @@
 #include "leadrelay/fault.h"
 #include "leadrelay/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -400,8 +401,8 @@ static void give_order(struct relay *relay, const char *destination, enum reason
 	}
 	*order = (struct order){
 		.relay = relay, .reason = reason, .done = done, .ctx = ctx};
-	strncpy(order->destination, destination, sizeof(order->destination) - 1);
-	strncpy(order->why, why, sizeof(order->why) - 1);
+	snprintf(order->destination, sizeof(order->destination), "%s", destination);
+	snprintf(order->why, sizeof(order->why), "%s", why);
 	if (submit_order(relay, order, &err) != ERR_OK) {
 		done(ctx, &err);
 		free(order);

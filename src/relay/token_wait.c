@@ -10,6 +10,7 @@
 
 #include "leadrelay/fault.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,7 @@ static void add_record(struct task *task, const struct outcome *outcome, int64_t
 		.outcome = outcome->kind,
 		.reason = outcome->reason,
 		.http_status = outcome->http_status};
-	strncpy(record->error, outcome->error, sizeof(record->error) - 1);
+	snprintf(record->error, sizeof(record->error), "%s", outcome->error);
 }
 
 /* Ends those who wait; the first delivery's settlement stores what changed. */
@@ -123,7 +124,7 @@ static void no_request(struct lane *lane, struct edition *edition, const struct 
 			.reason = REASON_PROTOCOL,
 			.destination = true,
 			.wait_ms = -1};
-	strncpy(outcome.error, err->text, sizeof(outcome.error) - 1);
+	snprintf(outcome.error, sizeof(outcome.error), "%s", err->text);
 	fetch_failed(lane, edition, lane->health.epoch, &outcome);
 }
 

@@ -102,7 +102,7 @@ dead() { [ "$(state_of "$poison" crm)" = dead ]; }
 wait_until 10 "the poison lead is dead" dead
 shown=$(ctl --json show "$poison" | jq -c '.deliveries[] | select(.destination == "crm")')
 equal "$(jq -r .reason <<<"$shown")" plugin "$shown"
-expect_text "in the plug-in's words" "$(jq -r .error <<<"$shown")" '[Pp]lug-?in'
+expect_text "in the plug-in's words" "$(jq -r .error <<<"$shown")" 'LeadGuard: leads from this campaign are not accepted'
 equal "$(destination_state crm)" open
 crm faults -X DELETE >/dev/null
 expect_exit 0 ctl replay "$poison"
