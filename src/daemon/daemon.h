@@ -138,7 +138,7 @@ struct daemon {
 	bool control_left_behind; /* a request outlasts the stop */
 };
 
-/* ---- daemon.c ---- */
+/* ---- daemon.c, stop.c ---- */
 
 /* Runs until told to stop. Takes config. Returns the exit code; what went wrong has been
  * said on standard error. */
