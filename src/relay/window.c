@@ -359,7 +359,6 @@ static void candidate_read(struct lane *lane, struct claim *claim)
 	struct job_claim *job = &claim->job;
 
 	lane->none_waiting = job->count == 0;
-	lane->candidate_at = relay_now(lane->relay) + SOON_MS; /* unless one is found */
 	for (size_t i = 0; i < job->count && !lane->candidate; i++) {
 		int64_t due_at = job->items[i].due_at, delivery = job->items[i].delivery;
 
@@ -369,6 +368,7 @@ static void candidate_read(struct lane *lane, struct claim *claim)
 		lane->candidate_after_due = due_at;
 		lane->candidate_after_id = delivery;
 	}
+	lane->candidate_at = lane->candidate ? 0 : relay_now(lane->relay) + SOON_MS;
 }
 
 static void claim_done(struct store_job *job)

@@ -113,6 +113,32 @@ static void backing_off_with_nothing_waiting_asks_the_cheap_way(void **state)
 	assert_int_equal(rig_status(&rig, 0).health.state, HEALTH_OPEN);
 }
 
+static int64_t last_at, longest_gap;
+
+static void note_gaps(
+	struct rig *r, const struct rig_asked *asked, struct rig_reply *reply)
+{
+	down_until(r, asked, reply);
+	if (r->sent[0] > 2 && asked->at - last_at > longest_gap)
+		longest_gap = asked->at - last_at;
+	last_at = asked->at;
+}
+
+static void probes_keep_to_the_retry_rule(void **state)
+{
+	(void)state;
+	longest_gap = last_at = 0;
+	rig.answer = note_gaps;
+	rig.retry.first_ms = 50;
+	rig.retry.longest_ms = 200;
+	rig_configure(&rig, 1, 16);
+	outage_ends_at = 60000;
+	accept_many(20);
+	rig_run(&rig, 60000);
+	assert_in_range(longest_gap, 100, 250); /* an exchange takes 50 */
+	assert_in_range(rig.sent[0], 300, 800);
+}
+
 /* ---- throttling ---- */
 
 static void throttle_once(
@@ -223,6 +249,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			backing_off_with_nothing_waiting_asks_the_cheap_way, open_one,
 			close_it),
+		cmocka_unit_test_setup_teardown(
+			probes_keep_to_the_retry_rule, open_one, close_it),
 		cmocka_unit_test_setup_teardown(
 			retry_after_means_no_request_until_then_for_this_one_only,
 			open_two, close_it),
