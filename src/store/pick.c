@@ -200,6 +200,13 @@ static sqlite3_stmt *walk_stmt(
 	sqlite3_bind_int64(stmt, 5, selection->until ? selection->until : INT64_MAX);
 	db_bind_text(stmt, 6, selection->email);
 	sqlite3_bind_int64(stmt, 7, (int64_t)max);
+	if (!(selection->states & SELECT_QUARANTINED)) {
+		sqlite3_bind_int64(stmt, 8, selection->states);
+		sqlite3_bind_int64(stmt, 9, selection->destination);
+	} else {
+		sqlite3_bind_int64(stmt, 8, 0);
+		sqlite3_bind_int64(stmt, 9, 0);
+	}
 	return stmt;
 }
 

@@ -3,6 +3,12 @@
 /* delivery.state and lead.state are compared with the numbers of delivery.h and of
  * 001_outbox.sql; `state <> 3` and `state <> 1` beside an equality let SQLite see that a
  * partial index applies. */
+
+/* ?8: bits of the states asked for, ?9: a destination; 0: any */
+#define WALK_STATES \
+	" AND ((?8 = 0 AND ?9 = 0) OR EXISTS (SELECT 1 FROM delivery WHERE lead = seq" \
+	" AND (?8 = 0 OR (?8 >> state) & 1) AND (?9 = 0 OR destination = ?9)))"
+
 const char *const sql_text[SQL_COUNT] = {
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_META_PUT] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
@@ -128,11 +134,13 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_PICK_WALK_UP] =
 		"SELECT seq FROM lead NOT INDEXED WHERE seq > ?1 AND seq <= ?2"
 		" AND (?3 = 0 OR source = ?3) AND received_at >= ?4 AND received_at < ?5"
-		" AND (?6 IS NULL OR email = ?6 COLLATE NOCASE) ORDER BY seq LIMIT ?7",
+		" AND (?6 IS NULL OR email = ?6 COLLATE NOCASE)" WALK_STATES
+		" ORDER BY seq LIMIT ?7",
 	[SQL_PICK_WALK_DOWN] =
 		"SELECT seq FROM lead NOT INDEXED WHERE seq < ?1 AND seq >= ?2"
 		" AND (?3 = 0 OR source = ?3) AND received_at >= ?4 AND received_at < ?5"
-		" AND (?6 IS NULL OR email = ?6 COLLATE NOCASE) ORDER BY seq DESC LIMIT ?7",
+		" AND (?6 IS NULL OR email = ?6 COLLATE NOCASE)" WALK_STATES
+		" ORDER BY seq DESC LIMIT ?7",
 	[SQL_LEAD_BOUNDS] = "SELECT min(seq), max(seq) FROM lead"
 			    " WHERE received_at >= ?1 AND received_at < ?2",
 	[SQL_LEAD_LAST] = "SELECT max(seq) FROM lead",
