@@ -83,9 +83,9 @@ enum err_code lead_split_source(struct lead *lead, struct err *err);
 /* {"first_name":...}: the present fields in canonical order. The caller's to
  * cJSON_Delete; NULL when out of memory. */
 cJSON *lead_fields_json(const struct lead *lead);
-/* The reverse, for what the store kept: fills the fields and extra of out, which must hold
- * none yet, and leaves the rest of it alone. Unknown members are ignored. extra may be
- * NULL. */
+/* The reverse, for what the store kept: fills the fields and extra of out, which must
+ * hold none yet, and leaves the rest of it alone. Unknown members are ignored. extra may
+ * be NULL. */
 enum err_code lead_from_json(
 	struct lead *out, const char *fields, const char *extra, struct err *err);
 /* The canonical document that https posts and file writes:

@@ -18,6 +18,9 @@ struct reader;
 enum err_code reader_open(struct reader **out, const char *state_dir,
 	const struct clock *clock, struct err *err);
 void reader_close(struct reader *reader);
+/* Asked every few milliseconds while a call runs: true ends the call, with ERR_TIMEOUT,
+ * also where it has no limit of time of its own. NULL: never asked. ctx is borrowed. */
+void reader_stop_when(struct reader *reader, bool (*stop)(void *ctx), void *ctx);
 
 /* 0: none of that name. */
 int64_t reader_destination(struct reader *reader, const char *name);

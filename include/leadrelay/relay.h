@@ -36,10 +36,12 @@ struct relay_event {
 	const char *destination;
 	enum reason reason;
 	const char *error;  /* cause; for parked: the remote's words (they speak of the
-			       account, not of a lead) ; NULL for RELAY_DEAD */
+			       account, not of a lead); "" where words could quote a lead;
+			       NULL for RELAY_DEAD */
 	const char *remedy; /* may be "" */
 	const struct uuid *lead; /* RELAY_DEAD */
-	int64_t waiting;         /* leads pending at the destination */
+	int64_t waiting; /* leads pending at the destination, by the store; -1: not known
+			    (it does not answer now, or RELAY_DEAD) */
 };
 
 /* Runs work(ctx) on a worker thread, then done(ctx) on the loop thread. The seam for

@@ -90,15 +90,19 @@ struct store_job { /* embedded first in every job below; kept by its owner until
 		struct err *err); /* set by the job's prepare function */
 	void (*done)(struct store_job
 			*job); /* set by the caller; loop thread; code and err are set */
+	/* set by the prepare function, or NULL: called once when the job is on disk,
+	 * before done() */
+	void (*committed)(struct store_job *job);
 	enum err_code code;
 	struct err err;
 	struct store_job *next;      /* the queue's */
 	struct store_waiter *waiter; /* the queue's: who blocks in store_call */
 };
 
-/* Every job starts zeroed; its prepare function sets run (and nothing else), before or
- * after the caller fills in the rest. finish frees what the job added to itself. A run
- * may happen more than once before the job is done: outputs are set anew each time. */
+/* Every job starts zeroed; its prepare function sets run and committed (and nothing
+ * else), before or after the caller fills in the rest. finish frees what the job added to
+ * itself. A run may happen more than once before the job is done: outputs are set anew
+ * each time. */
 
 /* An error (nothing queued, done() never comes): ERR_BUSY when too much is waiting; what
  * the disk said (ERR_FULL, ERR_IO, ...) while the store is failing. */
@@ -293,7 +297,13 @@ struct job_health { /* a destination's state by itself; wake: every waiting deli
 };
 void job_health_prepare(struct job_health *job);
 
-/* -- what the operator does: hold, release, discard, replay -- */
+/* -- what the operator does: hold, release, discard, replay --
+ *
+ * Without selection.states those deliveries are meant that the event can move; of leads
+ * named in selection.leads of which none can be moved, all are refused. With states, each
+ * that the event cannot move is refused. replay makes a delivery due now and starts its
+ * attempts and its age anew; release makes it due now and starts its age anew (what was
+ * held did not grow old). With `to`, selected leads are matched, not deliveries. */
 
 struct selection {       /* which deliveries (or leads); empty parts do not restrict */
 	unsigned states; /* bits 1 << enum delivery_state; plus SELECT_QUARANTINED */
@@ -323,6 +333,7 @@ struct job_transition {
 	int max;       /* rows looked at in this batch */
 	int64_t after; /* in: 0 at first; out: where the next batch goes on; -1: finished
 			*/
+	int64_t next;  /* the job's own */
 	int64_t matched, changed, refused; /* out: of this batch */
 	int64_t by_reason[REASON_COUNT];   /* out */
 	struct {

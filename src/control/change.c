@@ -122,7 +122,7 @@ enum err_code change_check_request(const cJSON *request, int64_t now, struct err
 static void add_totals(struct totals *totals, const struct job_transition *job)
 {
 	totals->matched += job->matched;
-	totals->changed += job->changed;
+	totals->changed += job->dry_run ? 0 : job->changed;
 	totals->refused += job->refused;
 	for (int reason = 0; reason < REASON_COUNT; reason++)
 		totals->by_reason[reason] += job->by_reason[reason];

@@ -183,6 +183,22 @@ bool run_goes_on(struct run *run)
 	return !run->gone && (!run->keep_going || run->keep_going(run->ctx));
 }
 
+static bool stop_reading(void *ctx)
+{
+	return !run_goes_on(ctx);
+}
+
+void run_read_long(struct run *run)
+{
+	reader_stop_when(run->control->reader, stop_reading, run);
+}
+
+bool run_was_stopped(struct run *run, enum err_code code)
+{
+	reader_stop_when(run->control->reader, NULL, NULL);
+	return code == ERR_TIMEOUT && !run_goes_on(run);
+}
+
 /* ---- JSON ---- */
 
 void json_add_text(cJSON *object, const char *name, const char *text)

@@ -47,15 +47,27 @@ static enum err_code find_row(
 	return ERR_OK;
 }
 
-static enum err_code check_resumable(const struct destination_row *row, struct err *err)
+/* The relay's own rules for such an order. */
+static enum err_code check_order(
+	const struct destination_row *row, const char *why, struct err *err)
 {
-	if (row->health.state == HEALTH_OPEN)
-		return err_set(err, ERR_STALE, "%s is open already", row->name);
-	if (row->health.reason == REASON_REMOVED || !row->configured)
-		return err_set(err, ERR_STALE,
-			"%s is not in the configuration any more; put it back there, or move "
-			"its leads with `leadctl replay --destination %s --to NAME`",
+	const struct health *health = &row->health;
+
+	if (!row->configured)
+		return err_set(err, ERR_NOT_FOUND,
+			"%s is not in the configuration any more; put it back there, or give "
+			"its leads up with `leadctl discard --destination %s`",
 			row->name, row->name);
+	if (why && health->state == HEALTH_PARKED && health->reason == REASON_OPERATOR)
+		return err_set(
+			err, ERR_STALE, "destination %s is parked already", row->name);
+	if (!why && health->state == HEALTH_OPEN)
+		return err_set(
+			err, ERR_STALE, "destination %s is open already", row->name);
+	if (!why && health->state == HEALTH_THROTTLED)
+		return err_set(err, ERR_STALE,
+			"destination %s asked for a pause: it opens by itself when that is over",
+			row->name);
 	return ERR_OK;
 }
 
@@ -67,9 +79,8 @@ static enum err_code change_stored(
 	struct job_health job = {.now = run->now};
 	const struct health_rule rule = {0}; /* what an operator parked is not probed */
 
-	if (find_row(run, name, &row, err) != ERR_OK)
-		return err->code;
-	if (!why && check_resumable(&row, err) != ERR_OK)
+	if (find_row(run, name, &row, err) != ERR_OK ||
+		check_order(&row, why, err) != ERR_OK)
 		return err->code;
 	if (why)
 		health_park(&row.health, &rule, REASON_OPERATOR, why, run->now);
@@ -147,6 +158,7 @@ void run_resume(struct run *run)
 		return;
 	}
 	done = cJSON_CreateObject();
+	json_add_text(done, "state", run->control->live ? "running" : "stopped");
 	cJSON_AddBoolToObject(done, "intake_only", false);
 	answer_done(run, done);
 }

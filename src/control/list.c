@@ -93,15 +93,24 @@ void run_list(struct run *run)
 	struct listing listing = {.run = run,
 		.limit = json_integer(run->request, "limit", LIST_LIMIT),
 		.before = json_integer(before, "after", 0),
+		.last = json_integer(before, "after", 0),
 		.listed = json_integer(before, "listed", 0)};
+	/* Those listed before are read again and passed over: a page is cheap. */
+	int64_t at_most = listing.before ? 0 : listing.limit;
 	struct filter filter;
+	enum err_code code;
 	struct err err;
 
-	/* The ones listed before are read again and passed over: a page is cheap. */
-	if (filter_parse(run->request, run->now, &filter, &err) != ERR_OK ||
-		filter_resolve(run, &filter, &err) != ERR_OK ||
-		reader_list(run->control->reader, &filter.selection, 0, list_one,
-			&listing, &err) != ERR_OK)
+	code = filter_parse(run->request, run->now, &filter, &err);
+	if (code == ERR_OK)
+		code = filter_resolve(run, &filter, &err);
+	if (code == ERR_OK) {
+		run_read_long(run);
+		code = reader_list(run->control->reader, &filter.selection, at_most,
+			list_one, &listing, &err);
+		listing.paused |= run_was_stopped(run, code);
+	}
+	if (code != ERR_OK && !listing.paused)
 		answer_error(run, &err);
 	else if (listing.paused)
 		answer_paused(run, listing_json(&listing));

@@ -47,6 +47,10 @@ void answer_paused(struct run *run, cJSON *paused);
 bool answer_progress(struct run *run, cJSON *progress);
 void answer_error(struct run *run, const struct err *err);
 bool run_goes_on(struct run *run); /* neither gone nor asked to pause */
+/* Around a call of the reader that may take long and changes nothing: it is cut short
+ * when the run does not go on, and then run_was_stopped. */
+void run_read_long(struct run *run);
+bool run_was_stopped(struct run *run, enum err_code code);
 
 /* ---- JSON in the contract's manner ---- */
 

@@ -119,10 +119,15 @@ void run_show(struct run *run)
 {
 	struct reader *reader = run->control->reader;
 	struct lead_row row;
+	enum err_code code;
 	int64_t seq;
 	struct err err;
 
-	if (lead_find(run, json_string(run->request, "id"), &seq, &err) != ERR_OK) {
+	run_read_long(run);
+	code = lead_find(run, json_string(run->request, "id"), &seq, &err);
+	if (run_was_stopped(run, code)) {
+		answer_paused(run, cJSON_CreateObject());
+	} else if (code != ERR_OK) {
 		answer_error(run, &err);
 	} else if (json_bool(run->request, "raw", false)) {
 		show_raw(run, seq);

@@ -199,11 +199,21 @@ void run_check(struct run *run)
 	struct check check = {.run = run, .problems = cJSON_CreateArray()};
 	cJSON *object = cJSON_CreateObject();
 	struct accounting sum;
+	enum err_code code;
 	struct err err;
-	bool ok;
+	bool ok, stopped;
 
-	if (reader_check(reader, check_problem, &check, &err) != ERR_OK ||
-		reader_accounting(reader, 0, &sum, &err) != ERR_OK) {
+	run_read_long(run);
+	code = reader_check(reader, check_problem, &check, &err);
+	stopped = run_was_stopped(run, code);
+	if (code == ERR_OK)
+		code = reader_accounting(reader, 0, &sum, &err);
+	if (stopped) {
+		cJSON_Delete(check.problems);
+		answer_paused(run, object); /* it begins anew */
+		return;
+	}
+	if (code != ERR_OK) {
 		cJSON_Delete(check.problems);
 		cJSON_Delete(object);
 		answer_error(run, &err);

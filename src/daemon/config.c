@@ -77,7 +77,7 @@ static int by_line(const void *a, const void *b)
  */
 static void hand_over(struct reading *in, struct buf *out)
 {
-	int lines[CONFIG_PROBLEMS_MAX];
+	int lines[CONFIG_PROBLEMS_MAX] = {0};
 	int last = 0;
 
 	for (size_t i = 0; i < in->problem_count; i++)
@@ -102,7 +102,7 @@ static void read_document(struct reading *in, const char *bytes, size_t len)
 {
 	if (!document_load(in, bytes, len))
 		return;
-	read_section(in, config_keys, 1, yaml_document_get_root_node(&in->document),
+	take_section(in, config_keys, 1, yaml_document_get_root_node(&in->document),
 		in->config, NULL);
 	if (in->config->sources)
 		check_whole(in);
@@ -175,7 +175,7 @@ static bool state_dir_of_document(struct reading *in, char **out)
 		return false;
 	for (const struct key *key = config_keys; key->name; key++)
 		if (strcmp(key->name, "state_dir") == 0)
-			read_path(in, key, line, text, &path);
+			take_path(in, key, line, text, &path);
 	*out = path ? strdup(path) : NULL;
 	return *out != NULL;
 }

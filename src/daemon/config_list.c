@@ -98,7 +98,7 @@ static void listen_item(struct reading *in, const struct key *key, int line,
 		append(in, list, text);
 }
 
-void read_listen(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_listen(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	read_list(in, key, line, node, target, listen_item);
@@ -113,7 +113,7 @@ static void network_item(struct reading *in, const struct key *key, int line,
 		refuse_item(in, key, line, text, "is not an address or network");
 }
 
-void read_networks(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_networks(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	read_list(in, key, line, node, target, network_item);
@@ -128,7 +128,7 @@ static void name_item(struct reading *in, const struct key *key, int line,
 		append(in, list, text);
 }
 
-void read_names(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_names(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	read_list(in, key, line, node, target, name_item);
@@ -148,7 +148,7 @@ static void origin_item(struct reading *in, const struct key *key, int line,
 		append(in, list, text);
 }
 
-void read_origins(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_origins(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	read_list(in, key, line, node, target, origin_item);
@@ -181,7 +181,7 @@ static void contact_item(struct reading *in, const struct key *key, int line,
 	}
 }
 
-void read_contacts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_contacts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	struct text_list *list = target;
@@ -307,25 +307,25 @@ static void read_pairs(struct reading *in, const struct key *key, int line,
 	}
 }
 
-void read_source_map(struct reading *in, const struct key *key, int line,
+void take_source_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target)
 {
 	read_pairs(in, key, line, node, target, is_any_name, is_canonical, false);
 }
 
-void read_source_set(struct reading *in, const struct key *key, int line,
+void take_source_set(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target)
 {
 	read_pairs(in, key, line, node, target, is_canonical, is_any_name, false);
 }
 
-void read_destination_map(struct reading *in, const struct key *key, int line,
+void take_destination_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target)
 {
 	read_pairs(in, key, line, node, target, is_canonical, is_column, false);
 }
 
-void read_destination_set(struct reading *in, const struct key *key, int line,
+void take_destination_set(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target)
 {
 	read_pairs(in, key, line, node, target, is_column, is_any_name, true);
@@ -339,7 +339,7 @@ static void pattern_item(struct reading *in, const struct key *key, int line,
 	append(in, list, text);
 }
 
-void read_when(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_when(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	struct destination_settings *destination = target; /* two members: offset 0 */

@@ -117,14 +117,14 @@ struct key {
 	size_t offset;
 	const char *fallback; /* as one would write it; NULL: none */
 	bool required;
-	bool secret;         /* read_secret takes NAME or NAME_file */
+	bool secret;         /* take_secret takes NAME or NAME_file */
 	const char *allowed; /* what an error says behind its semicolon; NULL: made of the
 				range or the choices */
 	int64_t min, max;
 	const struct choice *choices;
 	unsigned kinds;         /* bits of the kinds that know this key; 0: all */
-	const struct key *keys; /* of a section within: read_inner */
-	/* read_inner: the rules between the section's keys */
+	const struct key *keys; /* of a section within: take_inner */
+	/* take_inner: the rules between the section's keys */
 	void (*check)(struct reading *in, int line, yaml_node_t *node, void *target);
 };
 
@@ -144,79 +144,79 @@ struct section_kind {
 
 /* Reads the keys of a mapping into base, and gives those that are absent their default.
  * kind NULL: the section has none. */
-void read_section(struct reading *in, const struct key *keys, int line, yaml_node_t *node,
+void take_section(struct reading *in, const struct key *keys, int line, yaml_node_t *node,
 	void *base, const struct section_kind *kind);
 /* What is allowed, in words. */
 const char *key_allowed(const struct key *key, char *out, size_t size);
 
 /* scalars */
-void read_text(struct reading *in, const struct key *key, int line, const char *text,
+void take_text(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_name(struct reading *in, const struct key *key, int line, const char *text,
+void take_name(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_path(struct reading *in, const struct key *key, int line, const char *text,
+void take_path(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_duration(struct reading *in, const struct key *key, int line, const char *text,
+void take_duration(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_size(struct reading *in, const struct key *key, int line, const char *text,
+void take_size(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_int(struct reading *in, const struct key *key, int line, const char *text,
+void take_int(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_rate(struct reading *in, const struct key *key, int line, const char *text,
+void take_rate(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_factor(struct reading *in, const struct key *key, int line, const char *text,
+void take_factor(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_bool(struct reading *in, const struct key *key, int line, const char *text,
+void take_bool(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_choice(struct reading *in, const struct key *key, int line, const char *text,
+void take_choice(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_flag_choice(struct reading *in, const struct key *key, int line,
+void take_flag_choice(struct reading *in, const struct key *key, int line,
 	const char *text, void *target);
-void read_url(struct reading *in, const struct key *key, int line, const char *text,
+void take_url(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_proxy(struct reading *in, const struct key *key, int line, const char *text,
+void take_proxy(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_date(struct reading *in, const struct key *key, int line, const char *text,
+void take_date(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_api_version(struct reading *in, const struct key *key, int line,
+void take_api_version(struct reading *in, const struct key *key, int line,
 	const char *text, void *target);
-void read_kind(struct reading *in, const struct key *key, int line, const char *text,
+void take_kind(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-void read_pem(struct reading *in, const struct key *key, int line, const char *text,
+void take_pem(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
 
 /* nodes */
-void read_later(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_later(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_inner(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_inner(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_auth(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_auth(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_secret(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_secret(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_listen(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_listen(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_networks(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_networks(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_names(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_names(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_origins(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_origins(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_contacts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_contacts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_source_map(struct reading *in, const struct key *key, int line,
+void take_source_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
-void read_source_set(struct reading *in, const struct key *key, int line,
+void take_source_set(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
-void read_destination_map(struct reading *in, const struct key *key, int line,
+void take_destination_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
-void read_destination_set(struct reading *in, const struct key *key, int line,
+void take_destination_set(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
-void read_when(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_when(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_sources(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_sources(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void read_destinations(struct reading *in, const struct key *key, int line,
+void take_destinations(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
 
 /* ---- rules between keys: config_check.c ---- */

@@ -62,27 +62,27 @@ const char *key_allowed(const struct key *key, char *out, size_t size)
 		snprintf(out, size, "%s", key->allowed);
 	else if (key->choices)
 		choices_text(key->choices, out, size);
-	else if (key->scalar == read_duration)
+	else if (key->scalar == take_duration)
 		snprintf(out, size,
 			"a duration from %s to %s, such as 500ms, 30s, 5m, 2h or 7d",
 			duration_text(key->min, low), duration_text(key->max, high));
-	else if (key->scalar == read_size)
+	else if (key->scalar == take_size)
 		snprintf(out, size, "a size from %s to %s, such as 64KiB or 10MiB",
 			size_text(key->min, low, sizeof(low)),
 			size_text(key->max, high, sizeof(high)));
-	else if (key->scalar == read_int)
+	else if (key->scalar == take_int)
 		snprintf(out, size, "a whole number from %" PRId64 " to %" PRId64,
 			key->min, key->max);
-	else if (key->scalar == read_factor)
+	else if (key->scalar == take_factor)
 		snprintf(out, size,
 			"a number from %" PRId64 " to %" PRId64 ", such as 2 or 1.5",
 			key->min, key->max);
-	else if (key->scalar == read_rate)
+	else if (key->scalar == take_rate)
 		snprintf(out, size, "from %" PRId64 "/s to %" PRId64 "/s", key->min,
 			key->max);
-	else if (key->scalar == read_bool)
+	else if (key->scalar == take_bool)
 		snprintf(out, size, "true or false");
-	else if (key->scalar == read_kind)
+	else if (key->scalar == take_kind)
 		kinds_text(out, size);
 	return out;
 }
@@ -103,7 +103,7 @@ static void store_text(struct reading *in, const char *text, void *target)
 	*(char **)target = memory_text(in->memory, text, strlen(text));
 }
 
-void read_text(struct reading *in, const struct key *key, int line, const char *text,
+void take_text(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	if (key->max && (int64_t)strlen(text) > key->max)
@@ -112,7 +112,7 @@ void read_text(struct reading *in, const struct key *key, int line, const char *
 		store_text(in, text, target);
 }
 
-void read_name(struct reading *in, const struct key *key, int line, const char *text,
+void take_name(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	static const char allowed[] =
@@ -126,7 +126,7 @@ void read_name(struct reading *in, const struct key *key, int line, const char *
 }
 
 /* Relative paths start from the file's folder. */
-void read_path(struct reading *in, const struct key *key, int line, const char *text,
+void take_path(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	struct buf path = BUF_INIT;
@@ -143,7 +143,7 @@ void read_path(struct reading *in, const struct key *key, int line, const char *
 	buf_finish(&path);
 }
 
-void read_duration(struct reading *in, const struct key *key, int line, const char *text,
+void take_duration(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	int64_t ms;
@@ -157,7 +157,7 @@ void read_duration(struct reading *in, const struct key *key, int line, const ch
 		*(int64_t *)target = ms;
 }
 
-void read_size(struct reading *in, const struct key *key, int line, const char *text,
+void take_size(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	int64_t bytes;
@@ -191,7 +191,7 @@ static void store_int(struct reading *in, const struct key *key, int line,
 {
 	if (value < 0)
 		refuse(in, key, line, text,
-			key->scalar == read_rate ? "is not a rate"
+			key->scalar == take_rate ? "is not a rate"
 						 : "is not a whole number");
 	else if (value < key->min || value > key->max)
 		refuse(in, key, line, text,
@@ -200,13 +200,13 @@ static void store_int(struct reading *in, const struct key *key, int line,
 		*(int *)target = (int)value;
 }
 
-void read_int(struct reading *in, const struct key *key, int line, const char *text,
+void take_int(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	store_int(in, key, line, text, digits(text, strlen(text)), target);
 }
 
-void read_rate(struct reading *in, const struct key *key, int line, const char *text,
+void take_rate(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	size_t len = strlen(text);
@@ -217,7 +217,7 @@ void read_rate(struct reading *in, const struct key *key, int line, const char *
 	store_int(in, key, line, text, value, target);
 }
 
-void read_factor(struct reading *in, const struct key *key, int line, const char *text,
+void take_factor(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	bool shaped = strspn(text, "0123456789.") == strlen(text) && *text != '.';
@@ -233,7 +233,7 @@ void read_factor(struct reading *in, const struct key *key, int line, const char
 		*(double *)target = value;
 }
 
-void read_bool(struct reading *in, const struct key *key, int line, const char *text,
+void take_bool(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
@@ -260,7 +260,7 @@ static const struct choice *find_choice(
 	return NULL;
 }
 
-void read_choice(struct reading *in, const struct key *key, int line, const char *text,
+void take_choice(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	const struct choice *choice = find_choice(in, key, line, text);
@@ -269,7 +269,7 @@ void read_choice(struct reading *in, const struct key *key, int line, const char
 		*(int *)target = choice->value;
 }
 
-void read_flag_choice(struct reading *in, const struct key *key, int line,
+void take_flag_choice(struct reading *in, const struct key *key, int line,
 	const char *text, void *target)
 {
 	const struct choice *choice = find_choice(in, key, line, text);
@@ -278,7 +278,7 @@ void read_flag_choice(struct reading *in, const struct key *key, int line,
 		*(bool *)target = choice->value != 0;
 }
 
-void read_url(struct reading *in, const struct key *key, int line, const char *text,
+void take_url(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	struct url_parts url;
@@ -292,7 +292,7 @@ void read_url(struct reading *in, const struct key *key, int line, const char *t
 		store_text(in, text, target);
 }
 
-void read_proxy(struct reading *in, const struct key *key, int line, const char *text,
+void take_proxy(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	static const char *const schemes[] = {"http", "https", "socks5", "socks5h"};
@@ -311,14 +311,14 @@ void read_proxy(struct reading *in, const struct key *key, int line, const char 
 	store_text(in, text, target);
 }
 
-void read_date(struct reading *in, const struct key *key, int line, const char *text,
+void take_date(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	if (date_parse(text, target) != 0)
 		refuse(in, key, line, text, "is not a date");
 }
 
-void read_api_version(struct reading *in, const struct key *key, int line,
+void take_api_version(struct reading *in, const struct key *key, int line,
 	const char *text, void *target)
 {
 	size_t major = *text == 'v' ? strspn(text + 1, "0123456789") : 0;
@@ -342,7 +342,7 @@ static bool kind_comes_later(const char *text)
 	return false;
 }
 
-void read_kind(struct reading *in, const struct key *key, int line, const char *text,
+void take_kind(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	if (destination_kind_find(text))
@@ -354,14 +354,14 @@ void read_kind(struct reading *in, const struct key *key, int line, const char *
 }
 
 /* A PEM file: kept as a path, watched for changes. */
-void read_pem(struct reading *in, const struct key *key, int line, const char *text,
+void take_pem(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	struct err err;
 	char *bytes;
 	size_t len;
 
-	read_path(in, key, line, text, target);
+	take_path(in, key, line, text, target);
 	if (!*(char **)target)
 		return;
 	if (file_read(*(char **)target, 1024 * 1024, &bytes, &len, NULL, &err) !=

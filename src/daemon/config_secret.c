@@ -93,7 +93,7 @@ static void read_from_file(struct reading *in, const struct key *key, int line,
 
 	if (!text)
 		return;
-	read_path(in, key, line, text, &secret->file);
+	take_path(in, key, line, text, &secret->file);
 	if (secret->file)
 		read_secret_file(in, key, line, secret->file, secret);
 }
@@ -127,7 +127,7 @@ static void read_inline(struct reading *in, const struct key *key, int line,
 }
 
 /* node: the mapping that may hold either key; line: of the mapping. */
-void read_secret(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_secret(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	char file_key[64];

@@ -74,7 +74,7 @@ static void nearest_key(const struct key *keys, const struct section_kind *kind,
 	for (; keys->name; keys++) {
 		if (!kind_has(keys, kind))
 			continue;
-		for (int file = 0; file <= keys->secret; file++) {
+		for (int file = 0; file <= (keys->secret ? 1 : 0); file++) {
 			size_t distance =
 				edit_distance(name, form_of(keys, file != 0, form));
 
@@ -94,7 +94,7 @@ static void unknown_key(struct reading *in, const struct key *keys,
 	const char *separator = "known here: ";
 
 	for (const struct key *key = keys; key->name; key++) {
-		if (!kind_has(key, kind) || key->node == read_later)
+		if (!kind_has(key, kind) || key->node == take_later)
 			continue;
 		buf_addf(&all, "%s%s%s", separator, key->name,
 			key->secret ? " (or as a file, _file)" : "");
@@ -144,7 +144,7 @@ static void read_absent(struct reading *in, const struct key *key, int line, voi
 		problem(in, line, key_allowed(key, allowed, sizeof(allowed)), "missing");
 	else if (key->fallback)
 		key->scalar(in, key, line, key->fallback, target);
-	else if (key->node == read_inner)
+	else if (key->node == take_inner)
 		key->node(in, key, line, NULL, target);
 }
 
@@ -158,7 +158,7 @@ static void read_key(struct reading *in, const struct key *key, int line,
 	char *text;
 
 	if (key->secret) {
-		read_secret(in, key, line, section, target);
+		take_secret(in, key, line, section, target);
 		return;
 	}
 	before = path_push(in, key->name);
@@ -176,7 +176,7 @@ static void read_key(struct reading *in, const struct key *key, int line,
 	path_pop(in, before);
 }
 
-void read_section(struct reading *in, const struct key *keys, int line, yaml_node_t *node,
+void take_section(struct reading *in, const struct key *keys, int line, yaml_node_t *node,
 	void *base, const struct section_kind *kind)
 {
 	bool usable = !kind || kind->bit != KIND_UNUSABLE;
@@ -196,7 +196,7 @@ void read_section(struct reading *in, const struct key *keys, int line, yaml_nod
 	}
 }
 
-void read_inner(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_inner(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	size_t before = in->problem_count;
@@ -205,12 +205,12 @@ void read_inner(struct reading *in, const struct key *key, int line, yaml_node_t
 	for (const struct key *inner = key->keys; !node && inner->name; inner++)
 		if (inner->required)
 			return;
-	read_section(in, key->keys, line, node, target, NULL);
+	take_section(in, key->keys, line, node, target, NULL);
 	if (node && key->check && in->problem_count == before)
 		key->check(in, line, node, target);
 }
 
-void read_later(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_later(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	(void)key;
@@ -247,13 +247,13 @@ static struct section_kind kind_of(struct reading *in, const yaml_node_t *node,
 	return (struct section_kind){key, "", KIND_UNUSABLE};
 }
 
-void read_auth(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_auth(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	struct section_kind kind = kind_of(in, node, "method", auth_methods, true);
 	size_t before = in->problem_count;
 
-	read_section(in, key->keys, line, node, target, &kind);
+	take_section(in, key->keys, line, node, target, &kind);
 	if (kind.bit != KIND_UNUSABLE && in->problem_count == before)
 		check_auth(in, line, node, target);
 }
@@ -287,7 +287,7 @@ static int entry_count(const yaml_node_t *node)
 	return (int)(node->data.sequence.items.top - node->data.sequence.items.start);
 }
 
-void read_sources(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+void take_sources(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
 	struct config *config = target;
@@ -305,13 +305,13 @@ void read_sources(struct reading *in, const struct key *key, int line, yaml_node
 		source->on_invalid = kind.bit == 1u << SOURCE_MARKETPLACE
 					     ? ON_INVALID_QUARANTINE
 					     : ON_INVALID_REJECT;
-		read_section(in, key->keys, node_line(entry), entry, source, &kind);
+		take_section(in, key->keys, node_line(entry), entry, source, &kind);
 		check_source(in, node_line(entry), entry, source);
 		path_pop(in, before);
 	}
 }
 
-void read_destinations(struct reading *in, const struct key *key, int line,
+void take_destinations(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target)
 {
 	struct config *config = target;
@@ -330,7 +330,7 @@ void read_destinations(struct reading *in, const struct key *key, int line,
 		size_t problems = in->problem_count;
 
 		destination->route.allow_private = true;
-		read_section(in, key->keys, node_line(entry), entry, destination, &kind);
+		take_section(in, key->keys, node_line(entry), entry, destination, &kind);
 		if (in->problem_count == problems)
 			check_destination(in, node_line(entry), entry, destination);
 		path_pop(in, before);

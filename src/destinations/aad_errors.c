@@ -11,14 +11,17 @@
 #define NEW_SECRET APP "Certificates & secrets and put its value in @"
 #define EXPIRED "the secret expired: create a new client secret in " NEW_SECRET
 #define WRONG \
-	"put the secret's value (not its id) in @; if it is lost, create a new " \
-	"client secret in " NEW_SECRET
+	"put the secret's value (not its id) in @, or create a new client secret in " APP \
+	"Certificates & secrets"
 #define CERTIFICATE \
 	"upload the certificate to " APP \
 	"Certificates & secrets, and check that key belongs to certificate"
 #define CLOCK "set this machine's clock: the client assertion is dated by it"
 #define PUBLIC_CLIENT \
 	"office365 needs a public client: switch on " APP \
+	"Authentication > Allow public client flows"
+#define CONFIDENTIAL \
+	"client_id names a public client, which may not send a secret: switch off " APP \
 	"Authentication > Allow public client flows"
 #define NEW_PASSWORD "put the right password in @, then: leadctl destinations resume NAME"
 #define CHANGE_PASSWORD \
@@ -72,6 +75,7 @@ static const struct number_rule number_rules[] = {
 	{70001, {AAD_IDENTITY, CLIENT_ID}},
 	{7000112, {AAD_IDENTITY, ENABLE_APP}},
 	{7000218, {AAD_IDENTITY, PUBLIC_CLIENT}},
+	{700025, {AAD_IDENTITY, CONFIDENTIAL}},
 	{90002, {AAD_IDENTITY, DIRECTORY}},
 	{900023, {AAD_IDENTITY, DIRECTORY}},
 	{50034, {AAD_IDENTITY, USERNAME}},

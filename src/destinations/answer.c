@@ -44,7 +44,8 @@ void answer_failed(struct outcome *out, const struct http_answer *answer,
 
 	out->kind = kind_of(answer, writes);
 	out->reason = http_failure_reason(answer->failure);
-	out->destination = answer->failure != HTTP_CANCELLED;
+	out->destination =
+		answer->failure != HTTP_CANCELLED && out->kind != OUTCOME_ENVIRONMENT;
 	buf_addf(&text, "%s: ", step);
 	words_add(&text, answer->error, strlen(answer->error), WORDS_MAX);
 	if (out->kind == OUTCOME_UNKNOWN)

@@ -168,14 +168,15 @@ static cJSON *make_claims(const char *client_id, const char *audience, int64_t n
 {
 	cJSON *claims = cJSON_CreateObject();
 	struct uuid id = uuid_v4(entropy);
+	int64_t now_s = now / 1000;
 	char text[UUID_TEXT_SIZE];
 
 	cJSON_AddStringToObject(claims, "aud", audience);
 	cJSON_AddStringToObject(claims, "iss", client_id);
 	cJSON_AddStringToObject(claims, "sub", client_id);
 	cJSON_AddStringToObject(claims, "jti", uuid_text(&id, text));
-	cJSON_AddNumberToObject(claims, "nbf", (double)(now / 1000));
-	cJSON_AddNumberToObject(claims, "exp", (double)(now / 1000 + LIFE_S));
+	cJSON_AddNumberToObject(claims, "nbf", (double)now_s);
+	cJSON_AddNumberToObject(claims, "exp", (double)(now_s + LIFE_S));
 	return claims;
 }
 

@@ -1,5 +1,7 @@
 #include "document.h"
 
+#include "words.h"
+
 #include <string.h>
 
 static const char *renamed(const struct pair_list *map, const char *name)
@@ -25,11 +27,9 @@ static bool rename_all(cJSON *to, cJSON *from, const struct pair_list *map)
 	while (from->child) {
 		cJSON *item = cJSON_DetachItemViaPointer(from, from->child);
 		char name[256];
-		const char *wanted = renamed(map, item->string);
 
-		if (strlen(wanted) >= sizeof(name)) /* no field is called that */
-			wanted = item->string;
-		strcpy(name, wanted); /* adding frees item->string */
+		/* a copy, as adding frees item->string; what a name may be is shorter */
+		words_put(name, sizeof(name), renamed(map, item->string));
 		if (!put(to, name, item))
 			return false;
 	}

@@ -2,7 +2,6 @@
 
 #include "words.h"
 
-#include "leadrelay/json.h"
 #include "leadrelay/text.h"
 
 #include <ctype.h>
@@ -87,18 +86,14 @@ bool column_name_allowed(const char *name)
 }
 
 static const char *mapped_to(
-	const struct destination_settings *settings, const char *name)
+	const struct destination_settings *settings, enum lead_field field)
 {
+	const char *name = lead_field_name(field);
+
 	for (size_t i = 0; i < settings->map.count; i++)
 		if (strcmp(settings->map.items[i].name, name) == 0)
 			return settings->map.items[i].value;
 	return NULL;
-}
-
-static const char *field_mapped_to(
-	const struct destination_settings *settings, enum lead_field field)
-{
-	return mapped_to(settings, lead_field_name(field));
 }
 
 static size_t limit_of(const struct draft *draft, const char *column)
@@ -160,16 +155,12 @@ static void put_set(struct draft *draft)
 	}
 }
 
-/* The text of a canonical field, or of a text or number of extra; NULL: none. */
+/* NULL: absent, or no canonical field. */
 static const char *value_of(const struct lead *lead, const char *name)
 {
 	int field = lead_field_find(name);
-	const char *number;
 
-	if (field >= 0)
-		return lead->fields[field];
-	number = json_number(cJSON_GetObjectItemCaseSensitive(lead->extra, name));
-	return number ? number : json_string(lead->extra, name);
+	return field >= 0 ? lead->fields[field] : NULL;
 }
 
 static void put_mapped(struct draft *draft)
@@ -194,7 +185,7 @@ static void put_default(struct draft *draft, enum lead_field field, const char *
 {
 	const char *text = draft->lead->fields[field];
 
-	if (!text || field_mapped_to(draft->settings, field))
+	if (!text || mapped_to(draft->settings, field))
 		return;
 	if (taken(draft, column))
 		add_line(&draft->cut_lines, lead_field_name(field), text);
@@ -322,7 +313,7 @@ static void gather_description(struct draft *draft)
 			buf_addc(&draft->own_text, '\n');
 		buf_adds(&draft->own_text, text);
 	}
-	if (!own || field_mapped_to(draft->settings, FIELD_DESCRIPTION))
+	if (!own || mapped_to(draft->settings, FIELD_DESCRIPTION))
 		return;
 	if (draft->own_text.len > 0)
 		buf_addc(&draft->own_text, '\n');
@@ -334,7 +325,7 @@ static void add_field_lines(const struct draft *draft, struct buf *lines)
 	for (size_t i = 0; i < sizeof(line_fields) / sizeof(line_fields[0]); i++) {
 		const char *text = draft->lead->fields[line_fields[i]];
 
-		if (text && !field_mapped_to(draft->settings, line_fields[i]))
+		if (text && !mapped_to(draft->settings, line_fields[i]))
 			add_line(lines, lead_field_name(line_fields[i]), text);
 	}
 }
@@ -353,13 +344,9 @@ static void add_extra_lines(const struct draft *draft, struct buf *lines)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach (item, draft->lead->extra) {
-		bool sent = mapped_to(draft->settings, item->string) &&
-			    value_of(draft->lead, item->string);
-
-		if (!sent && !cJSON_IsNull(item))
+	cJSON_ArrayForEach (item, draft->lead->extra)
+		if (!cJSON_IsNull(item))
 			add_extra_line(lines, item);
-	}
 }
 
 /* Adds those lines to text that fit into limit units, each whole; a later, shorter one
@@ -440,130 +427,9 @@ cJSON *columns_of_lead(const struct lead *lead,
 	return draft.row;
 }
 
-static struct column_repair *find_repair(
-	struct column_repairs *repairs, const char *column)
-{
-	for (size_t i = 0; i < repairs->count; i++)
-		if (strcmp(repairs->items[i].name, column) == 0)
-			return &repairs->items[i];
-	return NULL;
-}
-
-/* One repair per column. */
-static bool add_repair(struct column_repairs *repairs, const char *column, size_t limit)
-{
-	struct column_repair *repair;
-
-	if (find_repair(repairs, column) || repairs->count == COLUMN_REPAIRS_MAX)
-		return false;
-	repair = &repairs->items[repairs->count++];
-	words_put(repair->name, sizeof(repair->name), column);
-	repair->limit = limit;
-	return true;
-}
-
-/* The column that was sent and that message names, first in quotes, then bare; behind it
- * in *rest. */
-static const cJSON *find_named(
-	const cJSON *columns, const char *message, const char **rest)
-{
-	const cJSON *column;
-	char quoted[COLUMN_NAME_SIZE + 2];
-
-	cJSON_ArrayForEach (column, columns) {
-		size_t len = strcspn(column->string, "@");
-
-		if (len + 3 > sizeof(quoted) || strcmp(column->string, "leadid") == 0)
-			continue;
-		quoted[0] = '\'';
-		memcpy(quoted + 1, column->string, len);
-		memcpy(quoted + 1 + len, "'", 2);
-		*rest = strcasestr(message, quoted);
-		if (*rest)
-			return column;
-	}
-	cJSON_ArrayForEach (column, columns) {
-		*rest = words_find(message, column->string);
-		if (*rest)
-			return column;
-	}
-	return NULL;
-}
-
-/* The first whole number behind "maximum", else the last in text; 0: none. */
-static size_t number_in(const char *text)
-{
-	const char *maximum = strcasestr(text, "maximum");
-	size_t number = 0;
-
-	for (const char *at = maximum ? maximum : text; *at; at++) {
-		if (!isdigit((unsigned char)*at) || isalnum((unsigned char)at[-1]) ||
-			at[-1] == '_')
-			continue;
-		number = (size_t)strtoul(at, NULL, 10);
-		if (maximum)
-			break;
-	}
-	return number;
-}
-
-bool columns_shorten(
-	struct column_repairs *repairs, const cJSON *columns, const char *message)
-{
-	const char *rest;
-	const cJSON *column = find_named(columns, message, &rest);
-	const char *text = cJSON_GetStringValue(column);
-	size_t sent = text ? utf16_length(text) : 0;
-	size_t limit;
-
-	if (sent < 2)
-		return false;
-	limit = number_in(rest);
-	if (limit == 0 || limit >= sent) /* the message does not tell: half of it */
-		limit = sent / 2;
-	return add_repair(repairs, column->string, limit);
-}
-
-/* The first number that set gives, where the message names no column. */
-static const char *first_literal(
-	const cJSON *columns, const struct destination_settings *settings)
-{
-	for (size_t i = 0; i < settings->set.count; i++) {
-		const struct pair *pair = &settings->set.items[i];
-
-		if (pair->literal && isdigit((unsigned char)pair->value[0]) &&
-			cJSON_GetObjectItemCaseSensitive(columns, pair->name))
-			return pair->name;
-	}
-	return NULL;
-}
-
-bool columns_drop_choice(struct column_repairs *repairs, const cJSON *columns,
-	const struct destination_settings *settings, const char *message)
-{
-	const char *rest;
-	const cJSON *column = find_named(columns, message, &rest);
-	const char *name = column ? column->string : first_literal(columns, settings);
-
-	return name && add_repair(repairs, name, 0);
-}
-
-bool columns_drop_email(
-	struct column_repairs *repairs, const cJSON *columns, const char *message)
-{
-	static const char *const emails[] = {
-		"emailaddress1", "emailaddress2", "emailaddress3"};
-	const char *rest;
-	const cJSON *column = find_named(columns, message, &rest);
-
-	for (size_t i = 0; !column && i < sizeof(emails) / sizeof(emails[0]); i++)
-		column = cJSON_GetObjectItemCaseSensitive(columns, emails[i]);
-	return column && add_repair(repairs, column->string, 0);
-}
-
 const char *columns_email_name(const struct destination_settings *settings)
 {
-	const char *column = field_mapped_to(settings, FIELD_EMAIL);
+	const char *column = mapped_to(settings, FIELD_EMAIL);
 
 	return column ? column : "emailaddress1";
 }

@@ -88,7 +88,7 @@ static const struct rule rules[] = {
 	{0x8004431A, VERDICT_BAD_CHOICE, REASON_INVALID, CHOICE},
 	{0x80044192, VERDICT_BAD_EMAIL, REASON_INVALID, EMAIL},
 	/* another record */
-	{0x80040237, VERDICT_DUPLICATE_KEY, REASON_DUPLICATE_RULE, ASK_CRM},
+	{0x80040237, VERDICT_DUPLICATE_KEY, REASON_PLUGIN, ASK_CRM},
 	{0x80040333, VERDICT_DUPLICATE_RULE, REASON_DUPLICATE_RULE, DUPLICATE},
 	{0x80060892, VERDICT_DUPLICATE_RULE, REASON_DUPLICATE_RULE, DUPLICATE},
 	{0x80040217, VERDICT_NOT_FOUND, REASON_INVALID, CORRECT},
@@ -320,6 +320,7 @@ static void judge(struct dynamics_reading *reading, const struct http_answer *an
 	outcome->reason = rule.reason;
 	outcome->few = rule.verdict == VERDICT_FEW;
 	outcome->destination = outcome->kind == OUTCOME_RETRY &&
+			       rule.reason != REASON_PLUGIN && /* one lead's, perhaps */
 			       (answer->status >= 500 || answer->status == 408);
 	if (outcome->kind == OUTCOME_THROTTLED || outcome->kind == OUTCOME_RETRY)
 		outcome->wait_ms = answer_retry_after(answer, now);

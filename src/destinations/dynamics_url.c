@@ -57,6 +57,27 @@ static struct parts split(const char *url)
 	return parts;
 }
 
+static size_t name_length(const struct parts *parts)
+{
+	const char *end = parts->host[0] == '[' ? strchr(parts->host, ']') : NULL;
+	size_t len = end ? (size_t)(end - parts->host) + 1 : strcspn(parts->host, ":");
+
+	return len < parts->host_len ? len : parts->host_len;
+}
+
+/* Nothing behind the name, or a port. */
+static bool valid_port(const struct parts *parts)
+{
+	size_t name = name_length(parts);
+	size_t digits;
+
+	if (name == parts->host_len)
+		return true;
+	digits = parts->host[name] == ':' ? strspn(parts->host + name + 1, "0123456789")
+					  : 0;
+	return digits > 0 && name + 1 + digits == parts->host_len;
+}
+
 static bool valid(const struct parts *parts)
 {
 	for (size_t i = 0; i < parts->host_len; i++)
@@ -66,15 +87,7 @@ static bool valid(const struct parts *parts)
 	for (size_t i = 0; i < parts->path_len; i++)
 		if (parts->path[i] <= ' ' || parts->path[i] > '~')
 			return false;
-	return parts->host_len > 0 && parts->host[0] != ':';
-}
-
-static size_t name_length(const struct parts *parts)
-{
-	const char *end = parts->host[0] == '[' ? strchr(parts->host, ']') : NULL;
-	size_t len = end ? (size_t)(end - parts->host) + 1 : strcspn(parts->host, ":");
-
-	return len < parts->host_len ? len : parts->host_len;
+	return name_length(parts) > 0 && valid_port(parts);
 }
 
 static bool is_loopback(const struct parts *parts)

@@ -177,7 +177,6 @@ static enum err_code append(struct file *file, const struct opened *opened, bool
 {
 	const char *path = file->base.settings->path;
 	enum err_code code = ERR_OK;
-	struct err ignored;
 
 	if (torn)
 		code = write_all(opened->fd, path, "\n", 1, err);
@@ -186,7 +185,7 @@ static enum err_code append(struct file *file, const struct opened *opened, bool
 	if (code == ERR_OK)
 		code = sync_all(file, opened, err);
 	if (code != ERR_OK && ftruncate(opened->fd, opened->size) != 0)
-		err_errno(&ignored, errno, "taking back"); /* then it is repeated */
+		err_wrap(err, "a part of the line stays in the file");
 	return code;
 }
 
@@ -194,8 +193,8 @@ static enum err_code append_line(
 	struct file *file, const struct buf *line, struct err *err)
 {
 	const char *path = file->base.settings->path;
-	struct opened opened;
-	bool torn;
+	struct opened opened = {.fd = -1};
+	bool torn = false;
 	enum err_code code = open_for_append(path, &opened, err);
 
 	if (code != ERR_OK)

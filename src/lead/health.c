@@ -177,20 +177,20 @@ static void note_success(struct health *health)
 static int note_forbidden(struct health *health, const struct news *news)
 {
 	const struct outcome *outcome = news->outcome;
+	int64_t before = health->forbidden_delivery;
 
 	if (news->delivery == 0)
 		return HEALTH_SAME;
 	if (outcome_is_success(outcome->kind) || outcome->kind == OUTCOME_REFUSED)
 		health->forbidden_delivery = 0;
 	else if (outcome->kind == OUTCOME_FORBIDDEN && !news->old) {
-		if (health->forbidden_delivery &&
-			health->forbidden_delivery != news->delivery)
+		if (before && before != news->delivery)
 			return park(health, news->rule, REASON_FORBIDDEN, outcome->error,
 				       true, news->now) |
 			       HEALTH_REVIVE_FIRST;
 		health->forbidden_delivery = news->delivery;
 	}
-	return HEALTH_SAME;
+	return health->forbidden_delivery != before ? HEALTH_CHANGED : HEALTH_SAME;
 }
 
 static int parks(struct health *health, const struct news *news)
@@ -209,7 +209,7 @@ static int outcome_open(struct health *health, const struct news *news)
 {
 	int change = parks(health, news) | note_forbidden(health, news);
 
-	if (change != HEALTH_SAME)
+	if (change & HEALTH_PARKED_NOW)
 		return change;
 	if (news->outcome->kind == OUTCOME_THROTTLED)
 		return throttle(health, news);
@@ -217,14 +217,14 @@ static int outcome_open(struct health *health, const struct news *news)
 		return news->old ? HEALTH_SAME : back_off(health, news);
 	if (outcome_is_success(news->outcome->kind))
 		note_success(health);
-	return HEALTH_SAME;
+	return change;
 }
 
 static int outcome_backing_off(struct health *health, const struct news *news)
 {
 	int change = parks(health, news) | note_forbidden(health, news);
 
-	if (change != HEALTH_SAME)
+	if (change & HEALTH_PARKED_NOW)
 		return change;
 	if (news->outcome->kind == OUTCOME_THROTTLED)
 		return throttle(health, news);

@@ -39,6 +39,7 @@ struct watch { /* one socket libcurl looks at */
 	struct pool *pool; /* may be gone when the poll handle's close callback comes */
 	struct http_client *client;
 	curl_socket_t fd;
+	int events; /* what libcurl wants to hear of */
 	struct watch *prev, *next;
 };
 
@@ -100,6 +101,10 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		flags |= CURL_CSELECT_ERR;
 	curl_multi_socket_action(pool->multi, watch->fd, flags, &running);
+	/* libuv stopped watching a socket in error; libcurl may still have data to read
+	 */
+	if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
+		uv_poll_start(poll, watch->events, on_socket);
 	want_turn(pool->client);
 }
 
@@ -150,6 +155,7 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *
 		events |= UV_READABLE;
 	if (what != CURL_POLL_IN)
 		events |= UV_WRITABLE;
+	watch->events = events;
 	return uv_poll_start(&watch->poll, events, on_socket) == 0 ? 0 : -1;
 }
 

@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 declare -A room_of allowed
-for pair in base:"buf clock err fault json log text uuid" lead:"delivery health lead route settings" \
-	store:"reader store" net:"http_client http_server" destinations:"destination token" intake:intake \
+for pair in base:"buf clock err fault json log text uuid" lead:"delivery health lead route schedule settings zone" \
+	store:"reader store" net:"http_client http_server mail mailbox mime" destinations:"destination token" intake:intake \
 	relay:relay control:control daemon:config; do
 	for header in ${pair#*:}; do room_of[$header]=${pair%%:*}; done
 done

@@ -113,7 +113,8 @@ YAML
 }
 
 start_relay() { # [wrapper...]: sets RELAY (URL) and RELAY_PID; returns when it is ready
-	: >"$DIR/relay.port"
+	touch "$DIR/relay.log"
+	LOG_BEGIN=$(($(wc -l <"$DIR/relay.log") + 1))
 	"$@" "$BIN/leadrelayd" -c "$DIR/leadrelay.yaml" 2>>"$DIR/relay.log" &
 	RELAY_PID=$!
 	PIDS+=("$RELAY_PID")
@@ -125,8 +126,8 @@ relay_answers() {
 	port=$(relay_port) && [ -n "$port" ] && RELAY=http://127.0.0.1:$port &&
 		curl -s -o /dev/null --max-time 2 "$RELAY/"
 }
-# The port it really listens on: the last `ready` line of this process.
-relay_port() { sed -n "s/.* ready .*pid=$RELAY_PID .*listen=127\.0\.0\.1:\([0-9]*\).*/\1/p" "$DIR/relay.log" | tail -n 1; }
+# The port it really listens on, from the line `started` of this process.
+relay_port() { tail -n "+$LOG_BEGIN" "$DIR/relay.log" | sed -n 's/.* started .*listen=127\.0\.0\.1:\([0-9]*\).*/\1/p'; }
 
 stop_relay() { # [SIGNAL]: ends it and returns its exit status in STATUS
 	STATUS=0

@@ -150,7 +150,9 @@ static void seed_record(struct exchange *x, const char *rest)
 	if (!json)
 		return;
 	pthread_rwlock_rdlock(&x->crm->settings.lock);
-	if (leads_seed(x->crm, json, x->at, &why))
+	if (!cJSON_IsObject(json))
+		problem(x, 400, "a row is an object");
+	else if (leads_seed(x->crm, json, x->at, &why))
 		done(x);
 	else
 		problem(x, 400, why);

@@ -66,6 +66,7 @@ struct exchange {
 	char leadid[GUID_SIZE]; /* "" when the request names none */
 	struct fault *fault;    /* the one it met, or NULL */
 	struct reply reply;
+	bool created;       /* a row came to be, by POST or PATCH */
 	bool committed;     /* a row was written or deleted */
 	int64_t concurrent; /* exchanges under way, this one included */
 };

@@ -151,7 +151,7 @@ static void make_reply(struct exchange *x)
 
 	if (!fault || fault_commits(fault))
 		answer(x);
-	if (!fault || (fault_commits(fault) && !x->committed && fault->kind->shape))
+	if (!fault || (fault_commits(fault) && x->reply.status >= 400))
 		return; /* a refused request is not made to look like a stored one */
 	if (fault->kind->shape) {
 		reply_clear(&x->reply);
@@ -192,6 +192,8 @@ static enum ending run_counted(struct exchange *x)
 	}
 	if (online) {
 		make_reply(x);
+		if (x->committed)
+			journal_committed(x->crm->journal, x);
 		read_settings(x->crm, &online,
 			&delay); /* or while it worked: stored, not told */
 	}

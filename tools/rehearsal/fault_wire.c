@@ -172,8 +172,8 @@ enum ending send_endless_headers(const struct fault *fault, struct exchange *x,
 		*status = 0;
 	for (; left > 0; left -= (int64_t)sizeof(line))
 		if (!go_on(x, line, sizeof(line)))
-			break;
-	return END_RESET;
+			return END_RESET;
+	return END_CLOSE;
 }
 
 enum ending send_endless_body(const struct fault *fault, struct exchange *x,
@@ -190,11 +190,10 @@ enum ending send_endless_body(const struct fault *fault, struct exchange *x,
 	for (int i = 0; i < 0x2000 / 8; i++)
 		text_puts(&chunk, "[[[[[[[[");
 	text_puts(&chunk, "\r\n");
-	for (; left > 0; left -= 0x2000)
-		if (!go_on(x, chunk.data, chunk.len))
-			break;
+	while (left > 0 && go_on(x, chunk.data, chunk.len))
+		left -= 0x2000;
 	text_free(&chunk);
-	return END_RESET;
+	return left > 0 ? END_RESET : END_CLOSE;
 }
 
 static bool put_piece(const void *data, int len, void *arg)

@@ -110,11 +110,15 @@ static void count(struct journal *journal, const struct exchange *x, int status)
 	journal->requests[x->kind]++;
 	journal->faults_met += x->fault != NULL;
 	journal->unanswered += status == 0;
-	if (!x->committed)
-		return;
-	journal->creates += x->kind == KIND_CREATE;
-	journal->updates += x->kind == KIND_UPDATE;
+}
+
+void journal_committed(struct journal *journal, const struct exchange *x)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal->creates += x->created;
+	journal->updates += x->kind != KIND_DELETE && !x->created;
 	journal->deletes += x->kind == KIND_DELETE;
+	pthread_mutex_unlock(&journal->lock);
 }
 
 void journal_end(struct journal *journal, struct exchange *x, int status)

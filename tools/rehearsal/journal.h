@@ -19,6 +19,8 @@ void journal_destroy(struct journal *journal);
 void journal_clear(struct journal *journal); /* ring and counters, not the file */
 
 void journal_begin(struct journal *journal, struct exchange *exchange);
+/* Counts what the exchange wrote, as soon as it is written. */
+void journal_committed(struct journal *journal, const struct exchange *exchange);
 /* status 0: nothing was answered. */
 void journal_end(struct journal *journal, struct exchange *exchange, int status);
 

@@ -133,7 +133,7 @@ static void create(struct exchange *x, const char *id, bool by_upsert)
 
 	if (records_insert(x->crm->records, id, cJSON_PrintUnformatted(row),
 		    lead_text(row, "emailaddress1"))) {
-		x->committed = true;
+		x->committed = x->created = true;
 		memcpy(x->leadid, id, GUID_SIZE);
 		answer_written(x, id, row, 201);
 	} else {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,59 +70,6 @@ static const char usage[] =
 	"\"probability\": 0 to 1, \"match\": {COLUMN: VALUE}} and its own parameters:\n"
 	"\n";
 
-enum option_code {
-	LISTEN = 256,
-	CONTROL,
-	PORT_FILE,
-	ALLOW_REMOTE,
-	ENVIRONMENT,
-	TLS_CERT,
-	TLS_KEY,
-	THREADS,
-	JOURNAL,
-	SEED,
-	DIRECTORY,
-	DOMAIN,
-	CLIENT_ID,
-	SECRET,
-	SECRET_FILE,
-	EXPIRED_SECRET,
-	CERTIFICATE,
-	PUBLIC_CLIENT,
-	USERNAME_OPTION,
-	PASSWORD_OPTION,
-	TOKEN_LIFE,
-	COLUMN,
-	HELP,
-};
-
-static const struct option long_options[] = {
-	{"listen", required_argument, NULL, LISTEN},
-	{"control", required_argument, NULL, CONTROL},
-	{"port-file", required_argument, NULL, PORT_FILE},
-	{"allow-remote", no_argument, NULL, ALLOW_REMOTE},
-	{"environment", required_argument, NULL, ENVIRONMENT},
-	{"tls-cert", required_argument, NULL, TLS_CERT},
-	{"tls-key", required_argument, NULL, TLS_KEY},
-	{"threads", required_argument, NULL, THREADS},
-	{"journal", required_argument, NULL, JOURNAL},
-	{"seed", required_argument, NULL, SEED},
-	{"directory", required_argument, NULL, DIRECTORY},
-	{"domain", required_argument, NULL, DOMAIN},
-	{"client-id", required_argument, NULL, CLIENT_ID},
-	{"secret", required_argument, NULL, SECRET},
-	{"secret-file", required_argument, NULL, SECRET_FILE},
-	{"expired-secret", required_argument, NULL, EXPIRED_SECRET},
-	{"certificate", required_argument, NULL, CERTIFICATE},
-	{"public-client", required_argument, NULL, PUBLIC_CLIENT},
-	{"username", required_argument, NULL, USERNAME_OPTION},
-	{"password", required_argument, NULL, PASSWORD_OPTION},
-	{"token-life", required_argument, NULL, TOKEN_LIFE},
-	{"column", required_argument, NULL, COLUMN},
-	{"help", no_argument, NULL, HELP},
-	{0},
-};
-
 static void help(void)
 {
 	fputs(usage, stdout);
@@ -180,71 +128,121 @@ static bool read_secrets(struct settings *settings, const char *file)
 	return good;
 }
 
-static bool take(struct options *o, struct settings *s, int option, const char *value)
+static bool take_remote(struct options *o, struct settings *s, const char *value)
 {
-	switch ((enum option_code)option) {
-	case LISTEN:
-		o->listen = value;
-		return true;
-	case CONTROL:
-		o->control = value;
-		return true;
-	case PORT_FILE:
-		o->port_file = value;
-		return true;
-	case ALLOW_REMOTE:
-		o->allow_remote = true;
-		return true;
-	case ENVIRONMENT:
-		return settings_add_url(s, value);
-	case TLS_CERT:
-		o->tls_certificate = value;
-		return true;
-	case TLS_KEY:
-		o->tls_key = value;
-		return true;
-	case THREADS:
-		return parse_int(value, 1, 10000, &o->threads);
-	case JOURNAL:
-		o->journal = value;
-		return true;
-	case SEED:
-		o->seed = strtoull(value, NULL, 10);
-		return o->seed != 0;
-	case DIRECTORY:
-		replace(&s->directory, value);
-		return true;
-	case DOMAIN:
-		replace(&s->domain, value);
-		return true;
-	case CLIENT_ID:
-		replace(&s->client_id, value);
-		return true;
-	case SECRET:
-		return settings_add_secret(s, value, false);
-	case SECRET_FILE:
-		return read_secrets(s, value);
-	case EXPIRED_SECRET:
-		return settings_add_secret(s, value, true);
-	case CERTIFICATE:
-		return settings_add_certificate(s, value);
-	case PUBLIC_CLIENT:
-		replace(&s->public_client_id, value);
-		return true;
-	case USERNAME_OPTION:
-		replace(&s->username, value);
-		return true;
-	case PASSWORD_OPTION:
-		replace(&s->password, value);
-		return true;
-	case TOKEN_LIFE:
-		return parse_span(value, &s->token_life_s);
-	case COLUMN:
-		return columns_declare(&s->columns, value);
-	case HELP:
-		return true;
-	}
-	return false;
+	(void)s;
+	(void)value;
+	o->allow_remote = true;
+	return true;
+}
+
+static bool take_environment(struct options *o, struct settings *s, const char *value)
+{
+	(void)o;
+	return settings_add_url(s, value);
+}
+
+static bool take_threads(struct options *o, struct settings *s, const char *value)
+{
+	(void)s;
+	return parse_int(value, 1, 10000, &o->threads);
+}
+
+static bool take_seed(struct options *o, struct settings *s, const char *value)
+{
+	(void)s;
+	o->seed = strtoull(value, NULL, 10);
+	return o->seed != 0;
+}
+
+static bool take_secret(struct options *o, struct settings *s, const char *value)
+{
+	(void)o;
+	return settings_add_secret(s, value, false);
+}
+
+static bool take_secret_file(struct options *o, struct settings *s, const char *value)
+{
+	(void)o;
+	return read_secrets(s, value);
+}
+
+static bool take_expired_secret(struct options *o, struct settings *s, const char *value)
+{
+	(void)o;
+	return settings_add_secret(s, value, true);
+}
+
+static bool take_certificate(struct options *o, struct settings *s, const char *value)
+{
+	(void)o;
+	return settings_add_certificate(s, value);
+}
+
+static bool take_token_life(struct options *o, struct settings *s, const char *value)
+{
+	(void)o;
+	return parse_span(value, &s->token_life_s);
+}
+
+static bool take_column(struct options *o, struct settings *s, const char *value)
+{
+	(void)o;
+	return columns_declare(&s->columns, value);
+}
+
+/* One option: a call, or a text kept in options (borrowed) or in settings (copied). */
+static const struct row {
+	const char *name;
+	bool (*take)(struct options *, struct settings *, const char *);
+	size_t in_options, in_settings; /* offsets plus one; 0: not there */
+} rows[] = {
+	{"listen", NULL, 1 + offsetof(struct options, listen), 0},
+	{"control", NULL, 1 + offsetof(struct options, control), 0},
+	{"port-file", NULL, 1 + offsetof(struct options, port_file), 0},
+	{"tls-cert", NULL, 1 + offsetof(struct options, tls_certificate), 0},
+	{"tls-key", NULL, 1 + offsetof(struct options, tls_key), 0},
+	{"journal", NULL, 1 + offsetof(struct options, journal), 0},
+	{"directory", NULL, 0, 1 + offsetof(struct settings, directory)},
+	{"domain", NULL, 0, 1 + offsetof(struct settings, domain)},
+	{"client-id", NULL, 0, 1 + offsetof(struct settings, client_id)},
+	{"public-client", NULL, 0, 1 + offsetof(struct settings, public_client_id)},
+	{"username", NULL, 0, 1 + offsetof(struct settings, username)},
+	{"password", NULL, 0, 1 + offsetof(struct settings, password)},
+	{"allow-remote", take_remote, 0, 0},
+	{"environment", take_environment, 0, 0},
+	{"threads", take_threads, 0, 0},
+	{"seed", take_seed, 0, 0},
+	{"secret", take_secret, 0, 0},
+	{"secret-file", take_secret_file, 0, 0},
+	{"expired-secret", take_expired_secret, 0, 0},
+	{"certificate", take_certificate, 0, 0},
+	{"token-life", take_token_life, 0, 0},
+	{"column", take_column, 0, 0},
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), HELP = ROWS };
+
+static void list_options(struct option *list)
+{
+	for (int i = 0; i < ROWS; i++)
+		list[i] = (struct option){rows[i].name,
+			rows[i].take == take_remote ? no_argument : required_argument,
+			NULL, i};
+	list[HELP] = (struct option){"help", no_argument, NULL, HELP};
+	list[HELP + 1] = (struct option){0};
+}
+
+static bool take(
+	struct options *o, struct settings *s, const struct row *row, char *value)
+{
+	if (row->take)
+		return row->take(o, s, value);
+	if (row->in_options)
+		*(const char **)((char *)o + row->in_options - 1) = value;
+	else
+		replace((char **)((char *)s + row->in_settings - 1), value);
+	return true;
 }
 
 static enum options_result wrong(const char *words, const char *value)
@@ -256,10 +254,12 @@ static enum options_result wrong(const char *words, const char *value)
 enum options_result options_parse(
 	struct options *options, struct settings *settings, int argc, char **argv)
 {
-	int option, index;
+	struct option list[HELP + 2];
+	int option;
 
+	list_options(list);
 	*options = (struct options){.listen = "127.0.0.1:8181", .threads = 512};
-	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+	while ((option = getopt_long(argc, argv, "", list, NULL)) != -1) {
 		if (option == '?')
 			return wrong("bad command line", "");
 		if (option == HELP) {
@@ -267,9 +267,9 @@ enum options_result options_parse(
 			return OPTIONS_HELPED;
 		}
 		errno = 0;
-		if (!take(options, settings, option, optarg)) {
+		if (!take(options, settings, &rows[option], optarg)) {
 			fprintf(stderr, "leadrelay-rehearsal: --%s %s: %s\n",
-				long_options[index].name, optarg,
+				rows[option].name, optarg,
 				errno ? strerror(errno)
 				      : "not allowed; --help tells more");
 			return OPTIONS_WRONG;

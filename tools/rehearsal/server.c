@@ -87,7 +87,6 @@ static bool open_listener(struct listener *listener)
 		close(fd);
 		return false;
 	}
-	getsockname(fd, (struct sockaddr *)&listener->address, &listener->address_len);
 	listener->fd = fd;
 	return true;
 }
@@ -139,6 +138,8 @@ bool server_listen(struct server *server, const char *address, bool control,
 	*why = "cannot be listened on";
 	if (!open_listener(listener))
 		return false;
+	getsockname(listener->fd, (struct sockaddr *)&listener->address,
+		&listener->address_len); /* the port, when any was asked for */
 	listener->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	server->listener_count++;
 	return listener->wake >= 0;
@@ -240,7 +241,7 @@ static void *serve_connection(void *arg)
 	struct server *server = c->server;
 	enum ending end = END_CLOSE;
 
-	if (wire_open(&c->wire, c->wire.fd, server->tls))
+	if (wire_open(&c->wire, server->tls))
 		end = converse(c);
 	pthread_mutex_lock(&server->lock);
 	DL_DELETE(server->connections, c);

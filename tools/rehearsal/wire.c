@@ -9,16 +9,16 @@
 
 #include "moment.h"
 
-bool wire_open(struct wire *wire, int fd, SSL_CTX *tls)
+bool wire_open(struct wire *wire, SSL_CTX *tls)
 {
 	int yes = 1;
 
-	*wire = (struct wire){.fd = fd};
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	if (!tls)
 		return true;
 	wire->ssl = SSL_new(tls);
-	return wire->ssl && SSL_set_fd(wire->ssl, fd) == 1 && SSL_accept(wire->ssl) == 1;
+	return wire->ssl && SSL_set_fd(wire->ssl, wire->fd) == 1 &&
+	       SSL_accept(wire->ssl) == 1;
 }
 
 ssize_t wire_read(struct wire *wire, void *data, size_t len)

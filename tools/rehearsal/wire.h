@@ -18,8 +18,9 @@ struct wire {
 	SSL *ssl; /* NULL: plain */
 };
 
-/* Takes fd. False when the TLS handshake failed; the wire is to be closed either way. */
-bool wire_open(struct wire *wire, int fd, SSL_CTX *tls);
+/* wire holds an accepted fd already. False when the TLS handshake failed; the wire is to
+ * be closed either way. */
+bool wire_open(struct wire *wire, SSL_CTX *tls);
 
 ssize_t wire_read(struct wire *wire, void *data, size_t len); /* 0 end, -1 broken */
 bool wire_write(struct wire *wire, const void *data, size_t len);

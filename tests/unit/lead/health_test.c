@@ -318,7 +318,7 @@ static void one_forbidden_lead_parks_nothing_two_different_do(void **state)
 
 	(void)state;
 	assert_false(health_forbidden_is_destination(&health, 1, health.epoch));
-	assert_int_equal(hear(&health, &forbidden, 1, START), HEALTH_SAME);
+	assert_int_equal(hear(&health, &forbidden, 1, START), HEALTH_CHANGED);
 	assert_false(health_forbidden_is_destination(&health, 1, health.epoch));
 	assert_int_equal(hear(&health, &forbidden, 1, START), HEALTH_SAME);
 	assert_true(health_forbidden_is_destination(&health, 2, health.epoch));
@@ -336,7 +336,7 @@ static void a_delivery_between_ends_the_row(void **state)
 	hear(&health, &forbidden, 1, START);
 	hear(&health, &down, 2, START);
 	hear(&health, &delivered, 3, START);
-	assert_int_equal(hear(&health, &forbidden, 4, START), HEALTH_SAME);
+	assert_int_equal(hear(&health, &forbidden, 4, START), HEALTH_CHANGED);
 	assert_int_equal(health.state, HEALTH_OPEN);
 }
 

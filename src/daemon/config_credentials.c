@@ -1,0 +1,73 @@
+/* Whether a reload brought a destination new credentials: a parked one then asks again.
+ */
+#include "config_read.h"
+
+#include <string.h>
+
+static const struct destination_settings *find(
+	const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->destination_count; i++)
+		if (strcmp(config->destinations[i].name, name) == 0)
+			return &config->destinations[i];
+	return NULL;
+}
+
+static bool texts_differ(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) != 0 : a != b;
+}
+
+static bool secrets_differ(const struct secret *a, const struct secret *b)
+{
+	if (a->count != b->count)
+		return true;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->values[i], b->values[i]) != 0)
+			return true;
+	return false;
+}
+
+static const uint8_t *digest_of(const struct config *config, const char *path)
+{
+	const struct watched *watched = memory_watched(config->memory);
+
+	while (watched && strcmp(watched->path, path) != 0)
+		watched = watched->next;
+	return watched ? watched->digest : NULL;
+}
+
+static bool files_differ(const struct config *before, const char *a,
+	const struct config *after, const char *b)
+{
+	const uint8_t *old, *new;
+
+	if (texts_differ(a, b) || !a)
+		return texts_differ(a, b);
+	old = digest_of(before, a);
+	new = digest_of(after, b);
+	return !old || !new || memcmp(old, new, SHA256_SIZE) != 0;
+}
+
+bool config_credentials_changed(
+	const struct config *before, const struct config *after, const char *destination)
+{
+	const struct destination_settings *old = find(before, destination);
+	const struct destination_settings *new = find(after, destination);
+	const struct auth_settings *a, *b;
+
+	if (!old || !new)
+		return old != new;
+	a = &old->auth;
+	b = &new->auth;
+	return a->method != b->method || a->token_version != b->token_version ||
+	       secrets_differ(&a->client_secret, &b->client_secret) ||
+	       secrets_differ(&a->password, &b->password) ||
+	       texts_differ(a->directory_id, b->directory_id) ||
+	       texts_differ(a->client_id, b->client_id) ||
+	       texts_differ(a->username, b->username) ||
+	       texts_differ(a->authority, b->authority) ||
+	       texts_differ(a->token_url, b->token_url) ||
+	       files_differ(before, a->certificate, after, b->certificate) ||
+	       files_differ(before, a->key, after, b->key);
+}

@@ -1,0 +1,285 @@
+/*
+ * What happens, in words: cause, consequence and the command that helps. Names, ids,
+ * reasons and counts only; texts of remotes speak of accounts, never of leads. Loop
+ * thread only.
+ */
+#include "daemon.h"
+
+#include "leadrelay/log.h"
+#include "leadrelay/uuid.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define GROUP_MS (5 * 60 * 1000LL)
+#define DAY_MS (24 * 3600 * 1000LL)
+
+/* Dead leads of one destination: the first is told at once, the others together. */
+struct dead_group {
+	char destination[128];
+	int64_t count; /* not told yet */
+	int64_t until; /* mono: when they are told */
+	UT_hash_handle hh;
+};
+
+static struct dead_group *dead_groups;
+
+static const char *waiting_text(int64_t waiting, char out[96])
+{
+	if (waiting == 0)
+		snprintf(out, 96, "no lead is waiting");
+	else if (waiting == 1)
+		snprintf(out, 96, "1 lead is waiting, none is lost");
+	else
+		snprintf(out, 96, "%" PRId64 " leads are waiting, none is lost", waiting);
+	return out;
+}
+
+/* A text that says something, or none. */
+static const char *said(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
+/* ---- destinations ---- */
+
+static void parked(const struct relay_event *event)
+{
+	bool removed = event->reason == REASON_REMOVED;
+	bool operator_did = event->reason == REASON_OPERATOR;
+	char consequence[96];
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		operator_did
+			? "leadctl destinations resume %s, when it may go on"
+			: "leadctl destinations resume %s, when it is mended, asks at once",
+		event->destination);
+	log_write(operator_did ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "destination parked",
+		"destination", event->destination, "reason", reason_name(event->reason),
+		"cause", said(event->error), "remedy", said(event->remedy), "consequence",
+		waiting_text(event->waiting, consequence), "command",
+		removed ? NULL : command, NULL);
+}
+
+static void resumed(const struct relay_event *event)
+{
+	char consequence[96];
+
+	log_info("destination resumed", "destination", event->destination, "consequence",
+		waiting_text(event->waiting, consequence), NULL);
+}
+
+static struct dead_group *dead_group_of(const char *destination)
+{
+	struct dead_group *group;
+
+	HASH_FIND_STR(dead_groups, destination, group);
+	if (group)
+		return group;
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return NULL;
+	snprintf(group->destination, sizeof(group->destination), "%s", destination);
+	HASH_ADD_STR(dead_groups, destination, group);
+	return group;
+}
+
+static void lead_dead(const struct daemon *daemon, const struct relay_event *event)
+{
+	struct dead_group *group = dead_group_of(event->destination);
+	int64_t now = clock_mono(daemon->clock);
+	char id[UUID_TEXT_SIZE] = "";
+	char command[128];
+
+	if (group && group->until > now) {
+		group->count++;
+		return;
+	}
+	if (group)
+		group->until = now + GROUP_MS;
+	if (event->lead)
+		uuid_text(event->lead, id);
+	snprintf(command, sizeof(command), "leadctl show %s", id);
+	log_warn("lead dead", "destination", event->destination, "lead", id, "reason",
+		reason_name(event->reason), "consequence",
+		"it is kept and can be replayed; others of the next 5 minutes are told together",
+		"command", command, NULL);
+}
+
+void events_tick(int64_t now_mono)
+{
+	struct dead_group *group, *next;
+	char command[256];
+
+	HASH_ITER (hh, dead_groups, group, next) {
+		if (group->until > now_mono)
+			continue;
+		snprintf(command, sizeof(command),
+			"leadctl list --state dead --destination %s", group->destination);
+		if (group->count > 0)
+			log_warn("leads dead", "destination", group->destination, "count",
+				log_num(group->count, (char[LOG_NUMBER_SIZE]){0}),
+				"command", command, NULL);
+		HASH_DEL(dead_groups, group);
+		free(group);
+	}
+}
+
+void event_relay(void *ctx, const struct relay_event *event)
+{
+	char consequence[96];
+
+	waiting_text(event->waiting, consequence);
+	switch (event->kind) {
+	case RELAY_PARKED:
+		parked(event);
+		break;
+	case RELAY_RESUMED:
+		resumed(event);
+		break;
+	case RELAY_DEAD:
+		lead_dead(ctx, event);
+		break;
+	case RELAY_BACKING_OFF:
+		log_warn("destination does not answer", "destination", event->destination,
+			"reason", reason_name(event->reason), "cause", said(event->error),
+			"consequence", consequence, "then", "it is asked again by itself",
+			NULL);
+		break;
+	case RELAY_THROTTLED:
+		log_info("destination asks for time", "destination", event->destination,
+			"cause", said(event->error), "consequence", consequence, NULL);
+		break;
+	case RELAY_OPEN:
+		log_info("destination open", "destination", event->destination,
+			"consequence", consequence, NULL);
+		break;
+	}
+}
+
+/* ---- intake, store ---- */
+
+void event_wrong_token(void *ctx, const char *source, int64_t count)
+{
+	(void)ctx;
+	log_warn("wrong token", "source", source, "requests",
+		log_num(count, (char[LOG_NUMBER_SIZE]){0}), "consequence",
+		"they were refused with 401", "remedy",
+		"compare the sender's token with the source's; a new one may be a second line of token_file",
+		NULL);
+}
+
+void event_quarantined(
+	void *ctx, const char *source, const struct uuid *lead, const char *problem)
+{
+	char id[UUID_TEXT_SIZE];
+	char command[128];
+
+	(void)ctx;
+	uuid_text(lead, id);
+	snprintf(command, sizeof(command), "leadctl show %s --raw", id);
+	log_warn("lead quarantined", "source", source, "lead", id, "cause", problem,
+		"consequence", "it is kept and goes nowhere", "command", command, NULL);
+}
+
+/* The store's own line says what failed; this one what follows from it. */
+void event_store(void *ctx, bool working, const char *text)
+{
+	(void)ctx;
+	if (working)
+		log_info("intake accepts again", "cause", "the store works again", NULL);
+	else
+		log_error("intake refuses", "cause", text, "consequence",
+			"senders are answered 503 and repeat; nothing accepted is lost",
+			NULL);
+	notify("STATUS=%s", working ? "accepting and delivering"
+				    : "the store is failing: senders are answered 503");
+}
+
+void event_intake_only(void)
+{
+	log_error("delivering is suspended", "cause",
+		"three unclean ends within 10 minutes", "consequence",
+		"leads are accepted and kept, none is delivered", "command",
+		"leadctl resume, when the cause is found in this log", NULL);
+}
+
+/* ---- what expires ---- */
+
+static const int warn_days[] = {0, 1, 7, 14, 30};
+#define WARN_LEVELS ((int)(sizeof(warn_days) / sizeof(warn_days[0])))
+
+/* Which warning at (wall) has reached: the nearer, the higher; 0: none yet. */
+static int warning_level(int64_t at, int64_t now)
+{
+	for (int i = 0; at && i < WARN_LEVELS; i++)
+		if (at - now <= warn_days[i] * DAY_MS)
+			return WARN_LEVELS - i;
+	return 0;
+}
+
+struct expiry {
+	char what[160]; /* "credential of crm" */
+	int level;
+	UT_hash_handle hh;
+};
+
+static struct expiry *expiries;
+
+static void check_expiry(const char *what, int64_t at, int64_t now, bool silently)
+{
+	int level = warning_level(at, now);
+	struct expiry *known;
+	char date[TIME_TEXT_SIZE];
+
+	HASH_FIND_STR(expiries, what, known);
+	if (!known) {
+		known = calloc(1, sizeof(*known));
+		if (!known)
+			return;
+		snprintf(known->what, sizeof(known->what), "%s", what);
+		HASH_ADD_STR(expiries, what, known);
+	}
+	if (level > known->level && !silently)
+		log_write(at <= now ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+			at <= now ? "expired" : "expires soon", "what", what, "on",
+			time_text(at, date), "consequence",
+			"what needs it stops then; leads are kept", "remedy",
+			"renew it and put the new one in its file: it is noticed by itself",
+			NULL);
+	known->level = level;
+}
+
+void event_expiry(const struct daemon *daemon, bool silently)
+{
+	int64_t now = clock_wall(daemon->clock);
+	const struct config *config = daemon->generation->config;
+	char what[160];
+
+	for (size_t i = 0; i < config->destination_count; i++) {
+		const struct destination_settings *destination = &config->destinations[i];
+
+		snprintf(what, sizeof(what), "credential of destination %s",
+			destination->name);
+		check_expiry(what, destination->auth.expires_at, now, silently);
+	}
+	if (daemon->server)
+		check_expiry("certificate of the intake",
+			http_server_certificate_expires_at(daemon->server), now,
+			silently);
+}
+
+void events_finish(void)
+{
+	struct expiry *known, *next;
+
+	events_tick(INT64_MAX);
+	HASH_ITER (hh, expiries, known, next) {
+		HASH_DEL(expiries, known);
+		free(known);
+	}
+}

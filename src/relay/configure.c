@@ -1,0 +1,303 @@
+/*
+ * A (re)load: every destination gets a new edition; what is under way keeps the old one,
+ * and with its last user the old set of settings is released.
+ */
+#include "room.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- sets and editions ---- */
+
+void set_drop(struct set *set)
+{
+	if (!set || --set->users > 0)
+		return;
+	if (set->released)
+		set->released(set->ctx);
+	free(set);
+}
+
+void edition_use(struct edition *edition)
+{
+	edition->users++;
+}
+
+void edition_drop(struct edition *edition)
+{
+	if (!edition || --edition->users > 0)
+		return;
+	destination_destroy(edition->destination);
+	set_drop(edition->set);
+	free(edition);
+}
+
+static enum err_code edition_create(struct edition **out, struct relay *relay,
+	struct set *set, const struct destination_settings *settings, struct err *err)
+{
+	struct edition *edition = calloc(1, sizeof(*edition));
+	enum err_code code;
+
+	if (!edition)
+		return err_set(
+			err, ERR_NOMEM, "destination %s: out of memory", settings->name);
+	code = destination_create(
+		&edition->destination, settings, relay->options.entropy, err);
+	if (code != ERR_OK) {
+		free(edition);
+		return code;
+	}
+	edition->settings = settings;
+	edition->set = set;
+	edition->users = 1;
+	edition->rule = (struct health_rule){.retry = set->retry,
+		.probe_interval_ms = settings->probe_interval_ms,
+		.max_concurrency = settings->max_concurrency};
+	set->users++;
+	*out = edition;
+	return ERR_OK;
+}
+
+/* ---- lanes ---- */
+
+struct lane *lane_find(const struct relay *relay, const char *name)
+{
+	struct lane *lane;
+
+	for (lane = relay->lanes; lane; lane = lane->next)
+		if (strcmp(lane->name, name) == 0)
+			return lane;
+	return NULL;
+}
+
+struct lane *lane_find_id(const struct relay *relay, int64_t id)
+{
+	struct lane *lane;
+
+	for (lane = relay->lanes; lane; lane = lane->next)
+		if (lane->id == id)
+			return lane;
+	return NULL;
+}
+
+static struct lane *lane_create(struct relay *relay, const struct destination_row *row)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+
+	if (!lane)
+		return NULL;
+	lane->relay = relay;
+	lane->id = row->id;
+	snprintf(lane->name, sizeof(lane->name), "%s", row->name);
+	lane->health = row->health;
+	for (int i = 0; i <= STREAMS; i++) {
+		lane->claims[i].lane = lane;
+		lane->claims[i].stream = i;
+	}
+	return lane;
+}
+
+/* Everything of it under way is over. */
+void lane_destroy(struct lane *lane)
+{
+	window_clear(lane);
+	edition_drop(lane->edition);
+	free(lane);
+}
+
+static bool lane_is_busy(const struct lane *lane)
+{
+	for (int i = 0; i <= STREAMS; i++)
+		if (lane->claims[i].busy)
+			return true;
+	return lane->health_busy || lane->known || lane->in_flight > 0 ||
+	       lane->settling > 0 || lane->probe || lane->fetches > 0;
+}
+
+void lane_reap(struct lane *lane)
+{
+	if (lane->edition || lane_is_busy(lane))
+		return;
+	DL_DELETE(lane->relay->lanes, lane);
+	lane_destroy(lane);
+}
+
+/* ---- the swap ---- */
+
+struct change { /* to one destination */
+	struct edition *edition;
+	struct lane *lane;
+	bool created; /* the lane is new */
+};
+
+struct swap { /* everything that can fail, made before anything is changed */
+	struct set *set;
+	struct change *changes;
+	size_t count;
+};
+
+static void swap_undo(struct swap *swap)
+{
+	for (size_t i = 0; i < swap->count; i++) {
+		edition_drop(swap->changes[i].edition);
+		if (swap->changes[i].created)
+			lane_destroy(swap->changes[i].lane);
+	}
+	free(swap->changes);
+	set_drop(swap->set);
+}
+
+static enum err_code change_prepare(struct relay *relay, struct set *set,
+	const struct relay_destination *one, struct change *change, struct err *err)
+{
+	enum err_code code =
+		edition_create(&change->edition, relay, set, one->settings, err);
+
+	if (code != ERR_OK)
+		return code;
+	change->lane = lane_find_id(relay, one->row->id);
+	if (change->lane)
+		return ERR_OK;
+	change->lane = lane_create(relay, one->row);
+	change->created = change->lane != NULL;
+	if (change->created)
+		return ERR_OK;
+	err_set(err, ERR_NOMEM, "relay: out of memory");
+	return ERR_NOMEM;
+}
+
+static enum err_code swap_prepare(struct relay *relay, struct swap *swap,
+	const struct retry_rule *retry, const struct relay_destination *destinations,
+	size_t count, struct err *err)
+{
+	enum err_code code = ERR_OK;
+
+	*swap = (struct swap){.set = calloc(1, sizeof(*swap->set)),
+		.changes = calloc(count + 1, sizeof(*swap->changes))};
+	if (!swap->set || !swap->changes) {
+		err_set(err, ERR_NOMEM, "relay: out of memory");
+		return ERR_NOMEM;
+	}
+	swap->set->retry = *retry;
+	swap->set->users = 1;
+	swap->count = count;
+	for (size_t i = 0; i < count && code == ERR_OK; i++)
+		code = change_prepare(
+			relay, swap->set, &destinations[i], &swap->changes[i], err);
+	return code;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What the operator changed mends what it was parked for. */
+static bool mended(const struct lane *lane, const struct relay_destination *one)
+{
+	const struct destination_settings *old =
+		lane->edition ? lane->edition->settings : NULL;
+	bool moved = old && !same_text(old->url, one->settings->url);
+
+	if (lane->health.state != HEALTH_PARKED)
+		return false;
+	switch (lane->health.reason) {
+	case REASON_REMOVED:
+		return true;
+	case REASON_UNAUTHORIZED:
+	case REASON_FORBIDDEN:
+		return one->secret_changed || moved;
+	case REASON_ENVIRONMENT:
+		return moved;
+	default: /* the operator's own, or no reason to park */
+		return false;
+	}
+}
+
+static void lane_configure(
+	struct lane *lane, struct edition *edition, const struct relay_destination *one)
+{
+	struct edition *old = lane->edition;
+	struct was was;
+	bool resume;
+
+	if (!old) { /* new, or back: the store knows better than we do */
+		lane->health = one->row->health;
+		window_rescan(lane);
+	}
+	was = lane_was(lane);
+	resume = mended(lane, one);
+	lane->edition = edition;
+	health_configure(&lane->health, &edition->rule);
+	if (resume)
+		lane_changed(lane, was,
+			health_resume(&lane->health, relay_now(lane->relay)), NULL,
+			false);
+	edition_drop(old);
+}
+
+/* No longer configured: what is under way finishes, nothing more is started. */
+static void lane_retire(struct lane *lane)
+{
+	struct edition *old = lane->edition;
+
+	lane->edition = NULL;
+	window_clear(lane);
+	edition_drop(old);
+	lane_reap(lane);
+}
+
+static bool among(const struct lane *lane, const struct swap *swap)
+{
+	for (size_t i = 0; i < swap->count; i++)
+		if (swap->changes[i].lane == lane)
+			return true;
+	return false;
+}
+
+static void retire_others(struct relay *relay, const struct swap *swap)
+{
+	struct lane *lane, *next;
+
+	for (lane = relay->lanes; lane; lane = next) {
+		next = lane->next;
+		if (!among(lane, swap))
+			lane_retire(lane);
+	}
+}
+
+enum err_code relay_configure(struct relay *relay, const struct retry_rule *retry,
+	const struct relay_destination *destinations, size_t count,
+	void (*released)(void *ctx), void *ctx, struct err *err)
+{
+	struct err local;
+	struct swap swap;
+	struct set *old = relay->set;
+
+	if (!err)
+		err = &local;
+	if (swap_prepare(relay, &swap, retry, destinations, count, err) != ERR_OK) {
+		swap_undo(&swap);
+		return err->code;
+	}
+	retire_others(relay, &swap);
+	relay->set = swap.set;
+	for (size_t i = 0; i < count; i++) {
+		struct change *change = &swap.changes[i];
+
+		if (change->created)
+			DL_APPEND(relay->lanes, change->lane);
+		lane_configure(change->lane, change->edition, &destinations[i]);
+	}
+	free(swap.changes);
+	if (old) {
+		old->released = released;
+		old->ctx = ctx;
+		set_drop(old);
+	} else if (released) {
+		released(ctx);
+	}
+	relay_wake(relay);
+	return ERR_OK;
+}

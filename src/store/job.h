@@ -1,0 +1,63 @@
+/*
+ * job: what the jobs of the store have in common. Internal to the store.
+ */
+#ifndef STORE_JOB_H
+#define STORE_JOB_H
+
+#include "db.h"
+#include "leadrelay/store.h"
+
+#include <stddef.h>
+
+/* The job a store_job is embedded in, first member. */
+#define JOB_OF(type, store_job) \
+	((struct type *)(void *)((char *)(store_job)-offsetof(struct type, job)))
+
+/* One lead as a row; deliveries to destinations, each in ids_out (may be NULL). */
+enum lead_state { /* stored in the database: never renumber */
+	LEAD_KEPT = 1,
+	LEAD_QUARANTINED = 2,
+	LEAD_DISCARDED = 3, /* while it was quarantined */
+};
+enum err_code delivery_add(struct db *db, int64_t lead, int64_t destination, int64_t now,
+	int64_t *id_out, struct err *err);
+
+/* fingerprint.c */
+enum fingerprint_kind { /* stored in the database: never renumber */
+	FINGERPRINT_CONTENT = 1,
+	FINGERPRINT_KEY = 2,
+};
+struct fingerprint {
+	enum fingerprint_kind kind;
+	int64_t source;
+	uint8_t hash[32];
+	uint8_t body_hash[32];
+	int64_t lead; /* seq of the first lead of the request */
+	int64_t leads;
+	int64_t expires_at;
+};
+enum fingerprint_found {
+	FINGERPRINT_NEW,   /* taken for `lead` of *mine: nobody had it, or it was past its
+			      time or its leads are gone */
+	FINGERPRINT_SAME,  /* *mine holds the first one's lead and leads */
+	FINGERPRINT_OTHER, /* the same key, another body */
+};
+/* Inserts or finds. A content one counts only while one of its leads is pending, held or
+ * delivered. */
+enum err_code fingerprint_take(struct db *db, struct fingerprint *mine, int64_t now,
+	enum fingerprint_found *out, struct err *err);
+/* Writes it over whatever is there. */
+enum err_code fingerprint_put(
+	struct db *db, const struct fingerprint *mine, struct err *err);
+
+/* lead.c's fields as the store keeps them: JSON texts, the caller's to cJSON_free. *extra
+ * is NULL when there is none. */
+enum err_code lead_texts(
+	const struct lead *lead, char **fields, char **extra, struct err *err);
+
+/* names.c: every destination with its counters as committed (and what the transaction
+ * under way wrote of them). *out is the caller's to free. */
+enum err_code read_destinations(
+	struct db *db, struct destination_row **out, size_t *count_out, struct err *err);
+
+#endif

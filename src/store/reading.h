@@ -1,0 +1,23 @@
+/* reading: a reader's inside, for the two files that are the reader. */
+#ifndef STORE_READING_H
+#define STORE_READING_H
+
+#include "db.h"
+#include "leadrelay/reader.h"
+
+#define READER_MS 5000
+
+struct reader {
+	char *path;
+	const struct clock *clock;
+	struct db *db; /* NULL or broken: opened anew at the next call */
+	bool (*stop)(void *ctx);
+	void *stop_ctx;
+};
+
+/* One short read transaction, cut off after READER_MS. reading_end in any case; it hands
+ * code through, with a word about what was being done. */
+enum err_code reading_begin(struct reader *reader, struct err *err);
+enum err_code reading_end(struct reader *reader, enum err_code code, struct err *err);
+
+#endif

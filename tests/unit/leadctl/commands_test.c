@@ -1,0 +1,74 @@
+/* The table of commands: each has its help, and what is not in this version says so. */
+#include "leadctl.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void every_command_explains_itself(void **state)
+{
+	(void)state;
+	for (const struct command *command = commands; command->name; command++) {
+		struct cli cli = {0};
+
+		help_print(&cli, command);
+		assert_non_null(strstr(buf_str(&cli.out), "\nExample:\n  leadctl "));
+		assert_non_null(strstr(buf_str(&cli.out), command->usage));
+		buf_finish(&cli.out);
+	}
+}
+
+static void the_overview_lists_what_there_is(void **state)
+{
+	struct cli cli = {0};
+
+	(void)state;
+	help_print(&cli, NULL);
+	assert_non_null(strstr(buf_str(&cli.out), "  config check "));
+	for (const struct command *command = commands; command->name; command++)
+		assert_non_null(strstr(buf_str(&cli.out), command->name));
+	assert_null(strstr(buf_str(&cli.out), "backup"));
+	buf_finish(&cli.out);
+}
+
+static void later_commands_are_known_as_such(void **state)
+{
+	(void)state;
+	assert_true(command_is_later("import"));
+	assert_true(command_is_later("tail"));
+	assert_false(command_is_later("list"));
+	assert_false(command_is_later("fly"));
+	assert_null(command_find("import"));
+	assert_non_null(command_find("replay"));
+}
+
+/* Widest line of help: it has to fit a terminal. */
+static void help_fits_a_terminal(void **state)
+{
+	(void)state;
+	for (const struct command *command = commands; command->name; command++) {
+		struct cli cli = {0};
+		const char *line;
+
+		help_print(&cli, command);
+		for (line = buf_str(&cli.out); *line; line += strcspn(line, "\n") + 1)
+			if (strcspn(line, "\n") > 90)
+				fail_msg("%.100s", line);
+		buf_finish(&cli.out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_command_explains_itself),
+		cmocka_unit_test(the_overview_lists_what_there_is),
+		cmocka_unit_test(later_commands_are_known_as_such),
+		cmocka_unit_test(help_fits_a_terminal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+/* The table of commands: what each is called, needs, takes, and says of itself. */
+#include "leadctl.h"
+
+#include <string.h>
+
+const struct option_rule global_options[] = {
+	{"config", "FILE",
+		"configuration; $LEADRELAY_CONFIG, else "
+		"/etc/leadrelay/leadrelay.yaml",
+		false, 'c'},
+	{"json", NULL, "one JSON document (list: one line per lead)", false, '\0'},
+	{"help", NULL, "this text; behind a command: about that command", false, 'h'},
+	{NULL, NULL, NULL, false, '\0'},
+};
+
+#define FILTER_OPTIONS \
+	{"state", "S", "pending, held, delivered, dead, discarded or quarantined", \
+		false, '\0'}, \
+		{"destination", "D", "only deliveries to this destination", false, \
+			'\0'}, \
+		{"source", "S", "only leads of this source", false, '\0'}, \
+		{"since", "T", "received at or after: RFC 3339, or an age such as 2h", \
+			false, '\0'}, \
+		{"until", "T", "received before: RFC 3339, or an age such as 2h", false, \
+			'\0'}, \
+		{"reason", "R", \
+			"the whole word, as in `list`: unauthorized, invalid ...", \
+			false, '\0'}, \
+	{ \
+		"email", "E", \
+			"this address, in any case; - reads it from standard input", \
+			false, '\0' \
+	}
+#define CHANGE_OPTIONS \
+	{"dry-run", NULL, "change nothing: count, by reason", false, '\0'}, \
+	{ \
+		"yes", NULL, \
+			"do not ask; needed with filters where nobody can be asked", \
+			false, '\0' \
+	}
+#define LAST_OPTION \
+	{ \
+		NULL, NULL, NULL, false, '\0' \
+	}
+
+const struct option_rule no_options[] = {LAST_OPTION};
+const struct option_rule list_options[] = {FILTER_OPTIONS,
+	{"limit", "N", "at most N leads, 50 by default; 0: all", false, '\0'},
+	LAST_OPTION};
+const struct option_rule show_options[] = {
+	{"raw", NULL, "the bytes exactly as they came in", false, '\0'}, LAST_OPTION};
+const struct option_rule change_options[] = {FILTER_OPTIONS, CHANGE_OPTIONS, LAST_OPTION};
+const struct option_rule replay_options[] = {FILTER_OPTIONS, CHANGE_OPTIONS,
+	{"set", "FIELD=VALUE", "correct a field first; an empty value removes it", true,
+		'\0'},
+	{"again", NULL, "also what was delivered (same key: a CRM recognises it)", false,
+		'\0'},
+	{"to", "DESTINATION", "to this destination, also when the lead never went there",
+		false, '\0'},
+	LAST_OPTION};
+const struct option_rule validate_options[] = {
+	{"no-lead", NULL, "leave out the test lead: stop before creating one", false,
+		'\0'},
+	LAST_OPTION};
+const struct option_rule destinations_options[] = {
+	{"why", "TEXT", "park: the reason, for your colleagues", false, '\0'},
+	LAST_OPTION};
+
+const struct command commands[] = {
+	{"status", cmd_status, NEED_STATE_DIR, no_options, "status",
+		"is everything all right?",
+		"Sources, destinations, backlog and the accounting line. Exit 3 when "
+		"something needs\nattention: the daemon is stopped, a destination is parked, "
+		"leads are dead or\nquarantined, or the sums differ.\n",
+		"leadctl status"},
+	{"list", cmd_list, NEED_STATE_DIR, list_options, "list [FILTERS]",
+		"leads, newest first", "Each lead once, with all its deliveries.\n",
+		"leadctl list --state dead --destination crm --since 24h"},
+	{"show", cmd_show, NEED_STATE_DIR, show_options, "show ID [--raw]",
+		"one lead's whole story",
+		"ID is a lead's id, or a beginning or end of it of at least 6 characters "
+		"that no other\nlead has.\n",
+		"leadctl show 3f9c2a71d04e"},
+	{"replay", cmd_change, NEED_CONFIG, replay_options, "replay ID... | FILTERS",
+		"send dead leads again",
+		"Dead deliveries become pending; a quarantined lead becomes a lead (complete "
+		"it with\n--set).\n\nFields: first_name last_name full_name email phone mobile "
+		"company title country\nregion city postal_code street website offer_title "
+		"offer_id product_id action_code\nlead_source campaign description\n",
+		"leadctl replay 3f9c2a71d04e --set last_name=Lovelace"},
+	{"hold", cmd_change, NEED_CONFIG, change_options, "hold ID... | FILTERS",
+		"keep pending leads back",
+		"Pending deliveries become held until `release`. An attempt under way is let "
+		"finish.\n",
+		"leadctl hold --destination crm --since 1h --yes"},
+	{"release", cmd_change, NEED_CONFIG, change_options, "release ID... | FILTERS",
+		"let held leads go on", "Held deliveries become pending.\n",
+		"leadctl release --destination crm --yes"},
+	{"discard", cmd_change, NEED_CONFIG, change_options, "discard ID... | FILTERS",
+		"give leads up, counted",
+		"Pending, held and dead deliveries, and quarantined leads, become discarded. "
+		"They stay\nin every sum.\n",
+		"leadctl discard --state dead --reason invalid --until 30d --dry-run"},
+	{"validate", cmd_validate, NEED_CONFIG, validate_options,
+		"validate [DESTINATION] [--no-lead]", "try a destination, step by step",
+		"Resolve, connect, TLS, token, WhoAmI, privilege, then create a test lead, "
+		"read it back\nand delete it where that is allowed: on the code that "
+		"delivers. Stops at the first\nfailure with its cause and remedy (exit 3). "
+		"Without DESTINATION: all of them.\n",
+		"leadctl validate crm --no-lead"},
+	{"destinations", cmd_destinations, NEED_STATE_DIR, destinations_options,
+		"destinations [park NAME --why TEXT | resume NAME]",
+		"how the destinations are; stop and start one",
+		"A parked destination gets nothing; its leads wait without ageing.\n",
+		"leadctl destinations park crm --why \"migration until noon\""},
+	{"resume", cmd_resume, NEED_CONFIG, no_options, "resume",
+		"deliver again after repeated crashes",
+		"After three unclean exits within 10 minutes leadrelayd takes leads in and "
+		"delivers none\nuntil this is said.\n",
+		"leadctl resume"},
+	{"check", cmd_check, NEED_CONFIG, no_options, "check",
+		"count everything anew and compare",
+		"The counters against the rows, and the store's integrity. Exit 3 when "
+		"something differs.\n",
+		"leadctl check"},
+	{"config", cmd_config, NEED_NOTHING, no_options, "config check",
+		"is the configuration good?",
+		"Every problem as FILE:LINE: key: what is wrong; what is allowed. Touches "
+		"nothing else.\nExit 2 when it is bad.\n",
+		"leadctl -c leadrelay.yaml config check"},
+	{"version", cmd_version, NEED_NOTHING, no_options, "version",
+		"which version this is", "", "leadctl version --json"},
+	{NULL, NULL, NEED_NOTHING, NULL, NULL, NULL, NULL, NULL},
+};
+
+static const char *const later[] = {"import", "reconcile", "export", "notifications",
+	"report", "shape", "forget", "prune", "backup", "restore", "salvage", "doctor",
+	"init", "tail"};
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *command = commands; command->name; command++)
+		if (strcmp(command->name, name) == 0)
+			return command;
+	return NULL;
+}
+
+const struct option_rule *command_options(const char *name)
+{
+	const struct command *command = command_find(name);
+
+	return command ? command->options : NULL;
+}
+
+bool command_is_later(const char *name)
+{
+	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
+		if (strcmp(later[i], name) == 0)
+			return true;
+	return false;
+}
