@@ -9,6 +9,7 @@
  * FILE]
  *             [--attach NAME FILE] [--inline CID FILE] [--check] [--count N]
  *             [--connections N] [--one-by-one] [--pause MS] [--cancel MS] [--raw-to TEXT]
+ *             [--forget]
  */
 #include "leadrelay/clock.h"
 #include "leadrelay/mail.h"
@@ -30,7 +31,7 @@ static struct mime_part parts[PARTS_MAX];
 static struct mailbox from, to;
 static const char *raw_to, *bearer;
 static int count = 1, connections = 2, pause_ms, cancel_ms = -1;
-static bool one_by_one, check;
+static bool one_by_one, check, forget;
 
 static uv_loop_t loop;
 static uv_timer_t timer;
@@ -147,6 +148,8 @@ static void read_arguments(int argc, char **argv)
 			one_by_one = true;
 		} else if (strcmp(argv[i], "--check") == 0) {
 			check = true;
+		} else if (strcmp(argv[i], "--forget") == 0) {
+			forget = true;
 		} else if (i + 2 < argc && (strcmp(argv[i], "--attach") == 0 ||
 						   strcmp(argv[i], "--inline") == 0)) {
 			add_part(argv[i + 1], argv[i + 2], argv[i][2] == 'i');
@@ -235,6 +238,8 @@ static void on_done(struct mail_exchange *exchange)
 	print_answer(&exchange->answer);
 	mail_exchange_finish(exchange);
 	finished++;
+	if (forget)
+		mail_client_forget_connections(client);
 	if (finished == count) {
 		uv_close((uv_handle_t *)&timer, NULL);
 		mail_client_close(client, NULL, NULL);

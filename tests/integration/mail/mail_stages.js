@@ -147,7 +147,17 @@ async function connections() {
 	await send(['--url', server.url, '--ca', tls.cert, '--count', '40', '--connections', '3']);
 	equal('40 more arrive', server.mails.length, 70);
 	check('over three connections at most', server.connections.count <= 4, server.connections.count);
+	const before = server.connections.count;
+	await send(['--url', server.url, '--ca', tls.cert, '--count', '3', '--one-by-one', '--forget']);
+	equal('forgotten connections are not used again', server.connections.count - before, 3);
 	await server.close();
+
+	const stubborn = await scripted(ok, friendly({ QUIT: undefined }));
+	const quitting = Date.now();
+	const { answer: polite } = await send(['--url', stubborn.url, ...plain]);
+	equal('QUIT is said', polite.accepted && stubborn.seen.includes('QUIT'), true);
+	check('and its reply not waited for', Date.now() - quitting < 1500, Date.now() - quitting);
+	stubborn.close();
 
 	const impatient = await smtp({ socketTimeout: 150 });
 	const late = await send(['--url', impatient.url, '--ca', tls.cert, '--count', '3', '--one-by-one', '--pause', '500']);
