@@ -153,7 +153,7 @@ struct outcome mail_outcome(
 	if (answer->accepted) {
 		out.kind = OUTCOME_DELIVERED;
 		if (strlen(answer->words) < sizeof(out.remote_id))
-			strcpy(out.remote_id, answer->words);
+			memcpy(out.remote_id, answer->words, strlen(answer->words) + 1);
 	} else if (answer->lacking) {
 		out.kind = OUTCOME_ENVIRONMENT;
 		out.reason = REASON_ENVIRONMENT;

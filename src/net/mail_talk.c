@@ -34,6 +34,8 @@ static int trace(CURL *easy, curl_infotype type, char *bytes, size_t len, void *
 	(void)easy;
 	if (type == CURLINFO_HEADER_OUT)
 		mail_watch_command(&talk->watch, bytes, len);
+	else if (type == CURLINFO_DATA_OUT && talk->all_uploaded)
+		FAULT_POINT("mail.data_out_no_end");
 	return 0;
 }
 
@@ -64,7 +66,6 @@ static size_t give_mail(char *out, size_t size, size_t count, void *arg)
 
 	if (len == 0) {
 		talk->all_uploaded = true;
-		FAULT_POINT("mail.data_out_no_reply");
 		return 0;
 	}
 	memcpy(out, message->data + talk->uploaded, len);

@@ -126,12 +126,10 @@ static void put_plain(struct line *line, const char *text)
 	while (*text) {
 		size_t len = strcspn(text, " ");
 
-		if (!first && line->column + 1 + len > MIME_LINE_MAX)
+		if (line->column + !first + len > MIME_LINE_MAX)
 			fold(line);
 		else if (!first)
 			put(line, " ", 1);
-		else if (line->column + len > MIME_LINE_MAX)
-			fold(line);
 		put(line, text, len);
 		text += len;
 		text += *text == ' ';
