@@ -65,6 +65,7 @@ struct store {
 	/* the store thread's, or the owner's without one */
 	struct db *db; /* NULL while it cannot be opened */
 	enum err_code failed_with;
+	enum err_code failed_again_with; /* at the last try to come back */
 	int64_t reopen_ms;
 	int checkpointed; /* pages of the WAL that need no checkpoint, at the last one */
 	bool left_out;    /* the last checkpoint could not take all */
@@ -247,6 +248,7 @@ static void close_broken(struct store *store, const struct err *err)
 	db_close(store->db);
 	store->db = NULL;
 	store->failed_with = err->code;
+	store->failed_again_with = err->code;
 	store->reopen_ms = REOPEN_FIRST_MS;
 	log_error("store failing: leads are refused until it can be written again",
 		"error", err->text, NULL);
@@ -298,6 +300,15 @@ static void open_options(const struct store *store, bool create, struct db_optio
 		.wal_limit = store->options.wal_ceiling};
 }
 
+/* Once per cause, not once per try. */
+static void note_still_failing(struct store *store, const struct err *err)
+{
+	if (err->code == store->failed_again_with)
+		return;
+	store->failed_again_with = err->code;
+	log_warn("store still failing", "error", err->text, NULL);
+}
+
 /* Whether the store works again. */
 static bool reopen(struct store *store)
 {
@@ -314,6 +325,7 @@ static bool reopen(struct store *store)
 		if (db)
 			db->broken = true;
 		db_close(db);
+		note_still_failing(store, &err);
 		store->reopen_ms *= 2;
 		if (store->reopen_ms > REOPEN_LONGEST_MS)
 			store->reopen_ms = REOPEN_LONGEST_MS;
@@ -823,7 +835,7 @@ size_t store_step(struct store *store)
 		count++;
 	if (count > 0)
 		run_batch(store, &batch);
-	if (checkpoint_due(store, true))
+	if (checkpoint_due(store, true) || (store->db && store->left_out))
 		checkpoint(store);
 	tell_health(store);
 	call_done(store);
