@@ -132,8 +132,6 @@ static enum err_code commit(struct db *db, struct err *err)
 		FAULT_POINT("intake.before_commit");
 	if (db->marks & DB_SETTLED)
 		FAULT_POINT("mark.before_commit");
-	if (FAULT_FAILS("store.commit"))
-		return err_set(err, ERR_IO, "disk I/O error (injected)");
 	code = db_commit(db, err);
 	if (code != ERR_OK)
 		return code;

@@ -1,5 +1,7 @@
 #include "db.h"
 
+#include "leadrelay/fault.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -234,6 +236,8 @@ enum err_code db_commit(struct db *db, struct err *err)
 {
 	enum err_code code = db_write_tally(db, err);
 
+	if (code == ERR_OK && FAULT_FAILS("store.commit"))
+		code = err_set(err, ERR_IO, "disk I/O error (injected)");
 	return code == ERR_OK ? db_exec(db, "COMMIT", err) : code;
 }
 

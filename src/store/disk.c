@@ -49,8 +49,6 @@ static enum err_code put_marker(struct store *store, struct db *db, struct err *
 	db_bind_text(stmt, 1, "marker");
 	sqlite3_bind_int64(stmt, 2, clock_wall(store->options.clock));
 	code = db_run(db, stmt, err);
-	if (code == ERR_OK && FAULT_FAILS("store.commit"))
-		code = err_set(err, ERR_IO, "disk I/O error (injected)");
 	if (code == ERR_OK)
 		code = db_commit(db, err);
 	if (code != ERR_OK)

@@ -40,7 +40,7 @@ struct store {
 	int64_t warned_bytes;
 
 	/* the loop's */
-	bool threaded;
+	atomic_bool threaded;
 	uv_thread_t thread;
 	uv_async_t async;
 	bool told_working;
