@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
 /* ---- what SQLite says, in our words ---- */
 
 static enum err_code code_of(sqlite3 *sqlite, int extended)
