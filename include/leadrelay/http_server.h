@@ -49,7 +49,8 @@ struct http_server_options {
 	struct http_server_handler handler;
 };
 
-/* Binds and listens on every address, or fails naming the address and the cause. */
+/* Binds and listens on every address, or fails naming the address and the cause (what was
+ * begun is then undone by the loop's next turns). */
 enum err_code http_server_create(struct http_server **out,
 	const struct http_server_options *options, struct err *err);
 /* New limits, new certificate (both files read and checked first: on failure the old

@@ -28,7 +28,7 @@ struct parsed {
 	size_t count;
 	bool array;        /* the body was an array */
 	bool honeypot;     /* form: the trap field was filled */
-	int status;        /* 0: fine. Else 400, 415 or 422: */
+	int status;        /* 0: fine. Else 400, 413, 415, 422 or 503 (no memory): */
 	char problem[256]; /* in words that help the sender; quotes no values */
 };
 /* content_type may be NULL. A problem leaves in leads what was understood (at most one
@@ -69,7 +69,7 @@ struct intake_options {
 enum err_code intake_create(
 	struct intake **out, const struct intake_options *options, struct err *err);
 /* Replaces the sources; deep-copies nothing but the array. released(ctx): nothing uses
- * the previous set. */
+ * the previous set; it may come before this returns. */
 void intake_configure(struct intake *intake, const struct intake_source *sources,
 	size_t count, void (*released)(void *ctx), void *ctx);
 /* For http_server_options.handler: the caller routes /in/... here. */

@@ -115,15 +115,52 @@ static void change_over(struct reload *reload)
 	generation_release(before); /* the daemon's own */
 	http_client_forget_connections(daemon->client);
 	log_setup(config->log_level, config->log_format, daemon->clock);
-	names_tell_removed(&reload->names);
 	for (size_t i = 0; i < config->warnings.count; i++)
 		log_warn("configuration", "warning", config->warnings.items[i], NULL);
 	event_expiry(daemon, true);
+}
+
+static void say_reloaded(struct reload *reload)
+{
+	const struct config *config = reload->fresh->config;
+
 	log_info("configuration reloaded", "file", config->file, "sources",
 		log_num((int64_t)config->source_count, (char[LOG_NUMBER_SIZE]){0}),
 		"destinations",
 		log_num((int64_t)config->destination_count, (char[LOG_NUMBER_SIZE]){0}),
 		NULL);
+}
+
+static void names_confirmed(struct store_job *job)
+{
+	struct names *names = (struct names *)job; /* its first member */
+	struct reload *reload =
+		(struct reload *)((char *)names - offsetof(struct reload, names));
+
+	if (job->code == ERR_OK)
+		names_tell_removed(names);
+	else
+		log_warn("removed destinations not parked", "cause", job->err.text,
+			"consequence", "the next start or reload parks them", NULL);
+	names_finish(names);
+	say_reloaded(reload);
+	reload_end(reload);
+}
+
+/* Between the names and the change-over a destination that goes may have got another
+ * lead, or stored its health over "parked, removed". From now on it does not: once more,
+ * then. */
+static bool confirm_names(struct reload *reload)
+{
+	struct names *names = &reload->names;
+
+	if (names_prepare(names, reload->daemon, reload->fresh, NULL) != ERR_OK)
+		return false;
+	names->job.job.done = names_confirmed;
+	if (store_submit(reload->daemon->store, &names->job.job, NULL) == ERR_OK)
+		return true;
+	names_finish(names);
+	return false;
 }
 
 static enum err_code configure_parts(struct reload *reload, struct err *err)
@@ -169,6 +206,10 @@ static void rows_known(struct store_job *job)
 			restore_names(reload->daemon);
 	}
 	names_finish(names);
+	if (code == ERR_OK && confirm_names(reload))
+		return;
+	if (code == ERR_OK)
+		say_reloaded(reload);
 	reload_end(reload);
 }
 

@@ -62,11 +62,12 @@ static bool take_pair(struct form *form, char *pair, size_t len)
 static bool take_urlencoded(struct form *form, const char *body, size_t len)
 {
 	char *copy = malloc(len + 1);
-	char *at = copy, *end = copy + len;
+	char *at = copy, *end;
 	bool fine = true;
 
 	if (!copy)
 		return parse_no_memory(form->parsing.out);
+	end = copy + len;
 	memcpy(copy, body, len);
 	copy[len] = 0;
 	while (at < end && fine) {

@@ -143,7 +143,7 @@ void parse_marketplace(const struct source_settings *source, const char *body, s
 	struct err err;
 
 	if (json_read(body, len, &object, &err) != ERR_OK) {
-		parse_fail(out, 400, "not readable as JSON: %s", err.text);
+		parse_fail(out, 400, "not readable: %s", err.text);
 		return;
 	}
 	if (!cJSON_IsObject(object))

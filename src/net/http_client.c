@@ -226,10 +226,13 @@ static void pool_close(struct pool *pool)
 {
 	struct watch *watch, *next;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a list has a last one */
 	DL_DELETE(pool->client->pools, pool);
 	curl_multi_cleanup(pool->multi);
-	DL_FOREACH_SAFE(pool->watches, watch, next)
-	watch_close(watch);
+	for (watch = pool->watches; watch; watch = next) {
+		next = watch->next;
+		watch_close(watch);
+	}
 	uv_timer_stop(&pool->timer);
 	uv_close((uv_handle_t *)&pool->timer, pool_closed);
 }
@@ -238,8 +241,8 @@ static void close_empty_pools(struct http_client *client)
 {
 	struct pool *pool, *next;
 
-	DL_FOREACH_SAFE(client->pools, pool, next)
-	{
+	for (pool = client->pools; pool; pool = next) {
+		next = pool->next;
 		if (pool->retired && pool->running == 0)
 			pool_close(pool);
 	}
@@ -362,7 +365,7 @@ static bool kick_wanted(const struct http_client *client)
 {
 	const struct pool *pool;
 
-	DL_FOREACH (client->pools, pool) {
+	for (pool = client->pools; pool; pool = pool->next) {
 		if (pool->kick)
 			return true;
 	}
@@ -375,7 +378,7 @@ static void on_turn(uv_idle_t *idle)
 	struct pool *pool;
 
 	start_waiting(client);
-	DL_FOREACH (client->pools, pool) {
+	for (pool = client->pools; pool; pool = pool->next) {
 		if (pool->kick)
 			kick(pool);
 		collect(client, pool);
@@ -493,7 +496,7 @@ void http_client_forget_connections(struct http_client *client)
 {
 	struct pool *pool;
 
-	DL_FOREACH (client->pools, pool)
+	for (pool = client->pools; pool; pool = pool->next)
 		pool->retired = true;
 	close_empty_pools(client);
 }
@@ -511,8 +514,10 @@ void http_client_close(struct http_client *client, void (*closed)(void *ctx), vo
 	client->closed = closed;
 	client->closed_ctx = ctx;
 	http_client_forget_connections(client);
-	DL_FOREACH_SAFE(client->spare, flight, next)
-	flight_free(flight);
+	for (flight = client->spare; flight; flight = next) {
+		next = flight->next;
+		flight_free(flight);
+	}
 	uv_idle_stop(&client->turn);
 	uv_close((uv_handle_t *)&client->turn, turn_closed);
 }

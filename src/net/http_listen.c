@@ -65,7 +65,7 @@ static int bind_to(const struct addrinfo *info)
 
 static void name_bound(struct listener *listener)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = {0};
 	socklen_t len = sizeof(at);
 	char host[ADDRESS_TEXT_SIZE], port[8];
 
@@ -110,7 +110,8 @@ static int connections_of(const struct http_server *server, const struct address
 	const struct connection *connection;
 	int count = 0;
 
-	DL_FOREACH (server->connections, connection) {
+	for (connection = server->connections; connection;
+		connection = connection->next) {
 		other = address_for_limits(&connection->peer);
 		count += address_equal(&other, &key);
 	}
@@ -122,7 +123,8 @@ static bool end_an_idle_one(struct http_server *server)
 {
 	struct connection *connection, *oldest = NULL;
 
-	DL_FOREACH (server->connections, connection) {
+	for (connection = server->connections; connection;
+		connection = connection->next) {
 		if (connection->phase == PHASE_IDLE &&
 			(!oldest || connection->since < oldest->since))
 			oldest = connection;

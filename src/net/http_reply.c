@@ -88,7 +88,7 @@ const char *inbound_query(const struct inbound *in, const char *name)
 	if (in->query && !in->params)
 		decode_query((struct inbound *)in);
 	for (size_t i = 0; i < in->param_count; i++) {
-		if (strcmp(in->params[i].name, name) == 0)
+		if (in->params[i].name && strcmp(in->params[i].name, name) == 0)
 			return in->params[i].value;
 	}
 	return NULL;

@@ -173,8 +173,8 @@ static void stop_empty_engines(struct http_server *server)
 {
 	struct engine *engine, *next;
 
-	DL_FOREACH_SAFE(server->engines, engine, next)
-	{
+	for (engine = server->engines; engine; engine = next) {
+		next = engine->next;
 		if (engine->retired && engine->connections == 0)
 			engine_stop(engine);
 	}
@@ -187,12 +187,12 @@ static void on_check(uv_check_t *check)
 	struct engine *engine;
 	bool more = false;
 
-	DL_FOREACH (server->engines, engine) {
+	for (engine = server->engines; engine; engine = engine->next) {
 		if (engine->wake)
 			engine_run(engine);
 	}
 	stop_empty_engines(server);
-	DL_FOREACH (server->engines, engine)
+	for (engine = server->engines; engine; engine = engine->next)
 		more = more || engine->wake;
 	if (!more)
 		uv_idle_stop(&server->busy);
@@ -264,7 +264,8 @@ static void finish_drain(struct http_server *server, int64_t now)
 
 	if (!idle)
 		return;
-	DL_FOREACH (server->connections, connection) {
+	for (connection = server->connections; connection;
+		connection = connection->next) {
 		active = active || connection->phase == PHASE_READING ||
 			 connection->phase == PHASE_WORKING ||
 			 connection->phase == PHASE_WRITING;
@@ -281,8 +282,8 @@ static void on_sweep(uv_timer_t *timer)
 	int64_t now = clock_mono(server->clock);
 	struct connection *connection, *next;
 
-	DL_FOREACH_SAFE(server->connections, connection, next)
-	{
+	for (connection = server->connections; connection; connection = next) {
+		next = connection->next;
 		notice_first_byte(connection);
 		if (now - connection->since >= allowed_ms(server, connection->phase))
 			end_late(connection);
@@ -428,8 +429,8 @@ void http_server_drain(struct http_server *server, int64_t deadline_ms,
 	server->idle_ctx = ctx;
 	server->drain_until = clock_mono(server->clock) + deadline_ms;
 	listeners_close(server);
-	DL_FOREACH_SAFE(server->connections, connection, next)
-	{
+	for (connection = server->connections; connection; connection = next) {
+		next = connection->next;
 		notice_first_byte(connection);
 		if (connection->phase == PHASE_IDLE || connection->phase == PHASE_FRESH)
 			connection_end(connection);
@@ -443,8 +444,8 @@ static void let_go(struct http_server *server)
 {
 	struct connection *connection, *next;
 
-	DL_FOREACH_SAFE(server->connections, connection, next)
-	{
+	for (connection = server->connections; connection; connection = next) {
+		next = connection->next;
 		if (connection->in && connection->in->suspended) {
 			connection->in->suspended = false;
 			MHD_resume_connection(connection->in->mhd);
@@ -466,8 +467,8 @@ void http_server_close(struct http_server *server, void (*closed)(void *ctx), vo
 	server->closed_ctx = ctx;
 	listeners_close(server);
 	let_go(server);
-	DL_FOREACH_SAFE(server->engines, engine, next)
-	{
+	for (engine = server->engines; engine; engine = next) {
+		next = engine->next;
 		MHD_run(engine->daemon);
 		engine_stop(engine);
 	}

@@ -109,6 +109,8 @@ void linger_stop(struct lingering *lingering, void (*ended)(void *ctx), void *ct
 		ended(ctx);
 		return;
 	}
-	DL_FOREACH_SAFE(lingering->list, one, next)
-	end(one);
+	for (one = lingering->list; one; one = next) {
+		next = one->next;
+		end(one);
+	}
 }

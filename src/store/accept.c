@@ -75,7 +75,7 @@ static enum err_code lead_add(struct db *db, const struct job_accept *job, size_
 	sqlite3_bind_int64(stmt, 1, seq);
 	db_bind_blob(stmt, 2, lead->id.bytes, sizeof(lead->id.bytes));
 	sqlite3_bind_int64(stmt, 3, job->source);
-	sqlite3_bind_int64(stmt, 4, lead->received_at);
+	sqlite3_bind_int64(stmt, 4, lead->received_at ? lead->received_at : job->now);
 	sqlite3_bind_int(stmt, 5, job->quarantine ? LEAD_QUARANTINED : LEAD_KEPT);
 	sqlite3_bind_int(stmt, 6, lead->test);
 	db_bind_text(stmt, 7, lead->fields[FIELD_EMAIL]);
@@ -250,7 +250,9 @@ static bool lead_unusable(const struct job_accept *job, const struct accept_lead
 
 	if (uuid_equal(&item->lead.id, &none))
 		return true;
-	if (item->destination_count > 0 && (!item->destinations || job->quarantine))
+	if (job->quarantine)
+		return false;
+	if (item->destination_count > 0 && !item->destinations)
 		return true;
 	for (size_t i = 0; i < item->destination_count; i++)
 		for (size_t k = 0; k < i; k++)

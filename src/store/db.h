@@ -71,6 +71,7 @@ enum err_code db_open(struct db **out, const struct db_options *options, struct 
 /* Leaves the WAL alone when the connection is broken or a reader's. NULL is fine. */
 void db_close(struct db *db);
 
+bool db_prepare(struct db *db, enum sql id);
 /* Reset and unbound. NULL (with broken set, or for a reader an error from the next step)
  * when it cannot be prepared. */
 sqlite3_stmt *db_stmt(struct db *db, enum sql id);

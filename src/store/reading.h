@@ -2,7 +2,7 @@
 #ifndef STORE_READING_H
 #define STORE_READING_H
 
-#include "db.h"
+#include "job.h"
 #include "leadrelay/reader.h"
 
 #define READER_MS 5000
@@ -19,5 +19,9 @@ struct reader {
  * code through, with a word about what was being done. */
 enum err_code reading_begin(struct reader *reader, struct err *err);
 enum err_code reading_end(struct reader *reader, enum err_code code, struct err *err);
+
+/* reader_show.c, inside a transaction. *out is the caller's to lead_row_finish. */
+enum err_code reading_row(
+	struct db *db, int64_t seq, struct lead_row *out, struct err *err);
 
 #endif

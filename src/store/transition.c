@@ -411,14 +411,29 @@ static void reset(struct job_transition *job)
 	memset(job->by_reason, 0, sizeof(job->by_reason));
 }
 
+/* A filter without states means what the event can move: often little, and indexed. */
+static struct selection meant_by(const struct job_transition *job)
+{
+	struct selection meant = job->selection;
+
+	if (meant.states != 0 || meant.leads || job->to != 0)
+		return meant;
+	for (int state = DELIVERY_PENDING; state < DELIVERY_STATES; state++)
+		if (delivery_next((enum delivery_state)state, job->event) !=
+			DELIVERY_NONE)
+			meant.states |= 1u << state;
+	return meant;
+}
+
 static enum err_code run_page(
 	struct db *db, struct job_transition *job, int64_t *seqs, struct err *err)
 {
+	struct selection meant = meant_by(job);
 	struct picker picker;
 	size_t count;
 	enum err_code code;
 
-	picker_init(&picker, &job->selection, false);
+	picker_init(&picker, &meant, false);
 	picker.at = job->after;
 	code = picker_next(&picker, db, seqs, (size_t)job->max, &count, err);
 	for (size_t i = 0; i < count && code == ERR_OK; i++)

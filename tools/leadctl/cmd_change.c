@@ -101,20 +101,25 @@ static void add_reasons(struct cli *cli, const cJSON *done)
 	}
 }
 
-static void print_counts(struct cli *cli, const cJSON *done, const char *verb)
+static void print_counts(
+	struct cli *cli, const cJSON *request, const cJSON *done, const char *verb)
 {
+	const char *state = json_string(request, "state");
+	bool bodies = state && strcmp(state, "quarantined") == 0;
 	long long changed = json_integer(done, "changed", 0);
 	long long refused = json_integer(done, "refused", 0);
 	bool dry_run = json_bool(done, "dry_run", false);
 
 	if (dry_run) {
-		out_count(cli, json_integer(done, "matched", 0), "delivery matches",
-			"deliveries match");
+		out_count(cli, json_integer(done, "matched", 0),
+			bodies ? "body matches" : "delivery matches",
+			bodies ? "bodies match" : "deliveries match");
 		buf_adds(&cli->out, ", nothing was changed\n");
 		add_reasons(cli, done);
 		return;
 	}
-	out_count(cli, changed, "delivery", "deliveries");
+	out_count(cli, changed, bodies ? "body" : "delivery",
+		bodies ? "bodies" : "deliveries");
 	buf_addf(&cli->out, " %s", verb);
 	if (refused) {
 		buf_adds(&cli->out, ", ");
@@ -184,7 +189,7 @@ static int change(struct cli *cli, const cJSON *request, bool dry_run, size_t wo
 	if (cli->json)
 		cli_print_json(cli, done);
 	else
-		print_counts(cli, done, words[word].done);
+		print_counts(cli, request, done, words[word].done);
 	if (json_integer(done, "refused", 0) > 0)
 		status = EXIT_FAILED;
 	cJSON_Delete(done);

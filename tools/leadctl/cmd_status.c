@@ -57,7 +57,7 @@ static void print_program(struct cli *cli, const cJSON *status)
 	buf_addf(&cli->out, "leadrelay %s is %s%s%s", json_string(status, "version"),
 		colour_start(cli, state_colour(state)), state, colour_end(cli));
 	if (is_state(status, "running"))
-		buf_addf(&cli->out, " since %s",
+		buf_addf(&cli->out, ", up %s",
 			duration_human(number(status, "uptime_s") * 1000, uptime));
 	else
 		buf_adds(&cli->out, ": nothing is taken in, nothing is delivered");

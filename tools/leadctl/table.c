@@ -141,9 +141,19 @@ static void print_cell(const struct table *table, struct cli *cli, int column,
 		buf_adds(&cli->out, "  ");
 	if (right && pad > 0)
 		buf_addf(&cli->out, "%*s", pad, "");
-	buf_addf(&cli->out, "%s%s%s", colour_start(cli, colour), text, colour_end(cli));
+	buf_addf(&cli->out, "%s%s%s", colour_start(cli, colour), text,
+		colour == PLAIN ? "" : colour_end(cli));
 	if (!right && !last && pad > 0)
 		buf_addf(&cli->out, "%*s", pad, "");
+}
+
+static void end_line(struct cli *cli)
+{
+	struct buf *out = &cli->out;
+
+	while (out->len > 0 && out->data[out->len - 1] == ' ')
+		out->len--;
+	buf_addc(out, '\n');
 }
 
 static void print_titles(struct table *table, struct cli *cli)
@@ -157,7 +167,7 @@ static void print_titles(struct table *table, struct cli *cli)
 	buf_adds(&cli->out, table->indent);
 	for (int column = 0; column < table->count; column++)
 		print_cell(table, cli, column, table->columns[column].title, DIM);
-	buf_addc(&cli->out, '\n');
+	end_line(cli);
 	table->titled = true;
 }
 
@@ -174,7 +184,7 @@ void table_flush(struct table *table, struct cli *cli)
 			print_cell(table, cli, column, cell->text ? cell->text : "",
 				cell->colour);
 		}
-		buf_addc(&cli->out, '\n');
+		end_line(cli);
 	}
 	forget_rows(table);
 }

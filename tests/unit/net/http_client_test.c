@@ -190,6 +190,29 @@ static void connections_are_kept_until_forgotten(void **state)
 	peer_stop(&peer);
 }
 
+static void serve_one_then_close_on_the_next(struct peer *peer, int fd)
+{
+	static int connection;
+
+	peer_read_request(peer, fd);
+	peer_say(fd, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	if (connection++ == 0)
+		peer_read_request(peer, fd); /* and no word */
+}
+
+static void a_kept_connection_that_died_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct peer peer;
+
+	peer_start(&peer, serve_one_then_close_on_the_next, 2);
+	assert_int_equal(ask(f, peer.port, "POST", "{\"n\":1}")->status, 201);
+	assert_int_equal(ask(f, peer.port, "POST", "{\"n\":2}")->status, 201);
+	assert_true(f->exchange.answer.sent);
+	peer_stop(&peer);
+	assert_non_null(strstr(peer.request, "{\"n\":2}"));
+}
+
 static void serve_redirect(struct peer *peer, int fd)
 {
 	peer_read_request(peer, fd);
@@ -591,6 +614,7 @@ int main(void)
 		T(methods_without_a_body_send_none),
 		T(an_empty_body_is_a_body),
 		T(connections_are_kept_until_forgotten),
+		T(a_kept_connection_that_died_is_replaced),
 		T(redirects_are_not_followed),
 		T(the_environment_names_no_proxy),
 		T(many_at_once_all_come_back),

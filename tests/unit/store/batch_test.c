@@ -2,6 +2,7 @@
 #include "fixture.h"
 #include "shim.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,13 +289,15 @@ static void every_job_of_a_failed_batch_and_all_that_wait_hear_of_it(void **stat
 static void a_store_whose_file_vanished_is_not_made_anew(void **state)
 {
 	struct fixture *f = *state;
+	char aside[96];
 
+	snprintf(aside, sizeof(aside), "%s/aside", f->dir);
 	atomic_store(&shim_fault, SHIM_FULL);
 	assert_int_equal(try_lead(f, "1"), ERR_FULL);
 	atomic_store(&shim_fault, SHIM_NONE);
-	rename(f->path, "/tmp/store_test_vanished");
+	rename(f->path, aside);
 	assert_int_not_equal(try_lead(f, "2"), ERR_OK);
-	rename("/tmp/store_test_vanished", f->path);
+	rename(aside, f->path);
 	assert_int_equal(try_lead(f, "3"), ERR_OK);
 }
 
@@ -309,6 +312,40 @@ static void the_wal_is_checkpointed_when_it_has_grown(void **state)
 	snprintf(path, sizeof(path), "%s-wal", f->path);
 	stat(path, &st);
 	assert_in_range(st.st_size, 1000 * 4120, 1200 * 4120);
+}
+
+static int64_t wal_size(struct fixture *f)
+{
+	struct stat st;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s-wal", f->path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static void a_reader_that_does_not_end_only_makes_the_wal_longer(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *reader;
+
+	fixture_close(f);
+	f->options.wal_ceiling = 1 << 20;
+	fixture_open(f);
+	add_lead(f, "x");
+	assert_int_equal(sqlite3_open(f->path, &reader), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM lead", NULL,
+				 NULL, NULL),
+		SQLITE_OK);
+	for (int i = 0; i < 400; i++)
+		add_lead(f, "x");
+	assert_true(wal_size(f) > 2 << 20);
+	assert_true(store_working(f->store));
+	sqlite3_close(reader);
+	store_step(f->store); /* the thread does so every second */
+	add_lead(f, "x");
+	assert_in_range(wal_size(f), 1, (1 << 20) + 4096);
+	expect_counts(f, f->crm, 402, 0, 0, 0, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
@@ -328,6 +365,7 @@ int main(void)
 		TEST(every_job_of_a_failed_batch_and_all_that_wait_hear_of_it),
 		TEST(a_store_whose_file_vanished_is_not_made_anew),
 		TEST(the_wal_is_checkpointed_when_it_has_grown),
+		TEST(a_reader_that_does_not_end_only_makes_the_wal_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

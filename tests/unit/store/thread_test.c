@@ -1,7 +1,9 @@
 /* The store thread, its queue and the loop; made for -fsanitize=thread, too. */
 #include "fixture.h"
+#include "leadrelay/reader.h"
 #include "shim.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -179,6 +181,69 @@ static void other_threads_wait_for_their_commits(void **state)
 		CALLERS * CALLS);
 }
 
+struct watcher {
+	struct running *running;
+	uv_thread_t thread;
+	atomic_bool end;
+	int rounds;
+	int problems;
+};
+
+static void count_problem(void *ctx, const char *text)
+{
+	struct watcher *watcher = ctx;
+
+	fprintf(stderr, "%s\n", text);
+	watcher->problems++;
+}
+
+static bool note(void *ctx, const struct lead_row *row)
+{
+	struct watcher *watcher = ctx;
+
+	watcher->problems += row->delivery_count != 1;
+	return true;
+}
+
+static void watch(void *arg)
+{
+	struct watcher *watcher = arg;
+	struct selection all = {0};
+	struct reader *reader;
+	struct err err;
+
+	if (reader_open(&reader, watcher->running->f->dir, &clock_system, &err) != ERR_OK)
+		return;
+	do {
+		struct accounting sum = {0};
+
+		reader_accounting(reader, 0, &sum, &err);
+		watcher->problems += sum.difference != 0;
+		reader_list(reader, &all, 20, note, watcher, &err);
+		if (reader_check(reader, count_problem, watcher, &err) == ERR_OK)
+			watcher->rounds++;
+	} while (!atomic_load(&watcher->end));
+	reader_close(reader);
+}
+
+static void a_reader_sees_nothing_wrong_while_the_store_works(void **state)
+{
+	struct running *r = *state;
+	struct watcher watcher = {.running = r};
+
+	uv_thread_create(&watcher.thread, watch, &watcher);
+	for (int i = 1; i <= 30; i++) {
+		for (int k = 0; k < 10; k++)
+			submit(r);
+		wait_done(r, 10 * i);
+	}
+	atomic_store(&watcher.end, true);
+	uv_thread_join(&watcher.thread);
+	assert_true(watcher.rounds > 0);
+	assert_int_equal(watcher.problems, 0);
+	assert_int_equal(r->failed, 0);
+}
+
 static void a_full_disk_is_told_once_each_way_and_left_by_itself(void **state)
 {
 	struct running *r = *state;
@@ -226,6 +291,7 @@ int main(void)
 		TEST(jobs_that_wait_share_commits),
 		TEST(stopping_finishes_what_is_queued_and_refuses_more),
 		TEST(other_threads_wait_for_their_commits),
+		TEST(a_reader_sees_nothing_wrong_while_the_store_works),
 		TEST(a_full_disk_is_told_once_each_way_and_left_by_itself),
 		TEST(a_failing_store_can_be_stopped),
 	};

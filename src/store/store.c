@@ -1,0 +1,111 @@
+#include "inside.h"
+#include "leadrelay/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAITING_MAX 20000
+#define WAL_CEILING (INT64_C(64) << 20)
+
+static void warn_of_difference(struct store *store, struct err *err)
+{
+	struct destination_row *rows = NULL;
+	size_t count = 0;
+
+	if (read_destinations(store->db, &rows, &count, err) != ERR_OK)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].accepted != rows[i].pending + rows[i].held +
+						rows[i].delivered + rows[i].dead +
+						rows[i].discarded)
+			log_error("the accounting has a difference; see leadctl check",
+				"destination", rows[i].name, NULL);
+	free(rows);
+}
+
+static void store_free(struct store *store)
+{
+	db_close(store->db);
+	uv_cond_destroy(&store->answered);
+	uv_cond_destroy(&store->arrived);
+	uv_mutex_destroy(&store->mutex);
+	free(store->path);
+	free((char *)store->options.state_dir);
+	free((char *)store->options.vfs);
+	free(store);
+}
+
+static struct store *store_new(const struct store_options *options)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	store->options = *options;
+	store->options.state_dir = strdup(options->state_dir);
+	store->options.vfs = options->vfs ? strdup(options->vfs) : NULL;
+	if (store->options.wal_ceiling <= 0)
+		store->options.wal_ceiling = WAL_CEILING;
+	if (store->options.max_waiting <= 0)
+		store->options.max_waiting = WAITING_MAX;
+	if (!store->options.state_dir ||
+		asprintf(&store->path, "%s/outbox.db", options->state_dir) < 0)
+		store->path = NULL;
+	atomic_init(&store->working, true);
+	atomic_init(&store->waiting, 0);
+	store->told_working = true;
+	if (uv_mutex_init(&store->mutex) != 0 || uv_cond_init(&store->arrived) != 0 ||
+		uv_cond_init(&store->answered) != 0)
+		abort(); /* only without memory or with a broken libc */
+	return store;
+}
+
+enum err_code store_open(
+	struct store **out, const struct store_options *options, struct err *err)
+{
+	struct store *store = store_new(options);
+	struct db_options db_options;
+	enum err_code code;
+	struct err mine;
+
+	if (!store)
+		return err_set(err, ERR_NOMEM, "opening the store: out of memory");
+	if (!store->path || (options->vfs && !store->options.vfs)) {
+		store_free(store);
+		return err_set(err, ERR_NOMEM, "opening the store: out of memory");
+	}
+	disk_options(store, true, &db_options);
+	code = db_open(&store->db, &db_options, &mine);
+	if (code == ERR_OK)
+		warn_of_difference(store, &mine);
+	if (code == ERR_OK && store->db->broken)
+		code = mine.code;
+	if (code != ERR_OK) {
+		store_free(store);
+		return err_set(err, code, "%s", mine.text);
+	}
+	*out = store;
+	return ERR_OK;
+}
+
+void store_close(struct store *store)
+{
+	struct err err;
+
+	if (!store)
+		return;
+	if (store->db)
+		db_checkpoint(store->db, DB_CHECKPOINT_TRUNCATE, NULL, &err);
+	store_free(store);
+}
+
+bool store_working(const struct store *store)
+{
+	return atomic_load(&store->working);
+}
+
+int64_t store_waiting(const struct store *store)
+{
+	return atomic_load(&store->waiting);
+}
