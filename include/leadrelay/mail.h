@@ -59,7 +59,7 @@ struct mail_answer {
 	char enhanced[12]; /* "5.1.1" (RFC 3463), "": none */
 	char words[512];   /* the reply's text in one printable line; may name persons:
 			      stored, never logged */
-	char error[1024];  /* one sentence: server, stage, cause with those words; ""
+	char error[960];   /* one sentence: server, stage, cause with those words; ""
 			      when accepted */
 	int64_t duration_ms;
 };
