@@ -48,7 +48,7 @@ int http_date_parse(const char *text, int64_t *at_out);
 
 /* "500ms" "30s" "5m" "2h" "7d", "0s"; digits and one unit only. Returns 0 or -1. */
 int duration_parse(const char *text, int64_t *ms_out);
-#define DURATION_TEXT_SIZE 24
+#define DURATION_TEXT_SIZE 48
 /* The shortest exact form of the same grammar. Returns out. */
 char *duration_text(int64_t ms, char out[DURATION_TEXT_SIZE]);
 /* For people: "350ms" "3s" "4m 10s" "2h 05m" "6d 3h", a second part of zero left out:

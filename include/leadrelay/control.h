@@ -11,7 +11,7 @@
  * Writes go through store_call in batches of at most 500 rows; a request that writes many
  * rows asks between batches whether to go on (keep_going): leadctl gives the lock up
  * there when a daemon starts, and repeats the request (with the cursor answered in
- * {"paused":{"after":N,...totals}}) over the socket.
+ * {"paused":{"after":N,...totals}} as its member "go_on") over the socket.
  */
 #ifndef LEADRELAY_CONTROL_H
 #define LEADRELAY_CONTROL_H

@@ -282,9 +282,8 @@ static bool lead_allows(
 
 	for (size_t i = 0; i < row->delivery_count; i++) {
 		const struct delivery_row *delivery = &row->deliveries[i];
-		const char *wanted = change->to_name ? change->to_name : destination;
 
-		if (wanted && strcmp(wanted, delivery->destination) != 0)
+		if (destination && strcmp(destination, delivery->destination) != 0)
 			continue;
 		has_target = true;
 		if (allowed & 1u << delivery->state)
@@ -305,6 +304,7 @@ static enum err_code change_lead(struct change *change, const struct filter *fil
 		.destination = filter->selection.destination,
 		.leads = &row->seq,
 		.lead_count = 1};
+	const char *destination = change->to_name ? change->to_name : filter->destination;
 	int64_t after = 0;
 
 	if (row->quarantined && (row->discarded || !quarantine_allows(change->event))) {
@@ -317,8 +317,8 @@ static enum err_code change_lead(struct change *change, const struct filter *fil
 	}
 	if (row->quarantined)
 		return change_quarantined(change, row, err);
-	if (!lead_allows(change, row, filter->destination)) {
-		refuse_lead(change, row, filter->destination);
+	if (!lead_allows(change, row, destination)) {
+		refuse_lead(change, row, destination);
 		return ERR_OK;
 	}
 	if (change->to)
@@ -361,15 +361,27 @@ static void answer_change(struct change *change, int64_t after)
 	answer_paused(change->run, totals);
 }
 
+static bool is_among(const int64_t *seqs, size_t count, int64_t seq)
+{
+	for (size_t i = 0; i < count; i++)
+		if (seqs[i] == seq)
+			return true;
+	return false;
+}
+
+/* A lead named twice is one lead. */
 static enum err_code find_leads(
-	struct run *run, const cJSON *ids, int64_t *seqs, struct err *err)
+	struct run *run, const cJSON *ids, int64_t *seqs, size_t *count, struct err *err)
 {
 	const cJSON *id;
-	size_t i = 0;
+	int64_t seq;
 
+	*count = 0;
 	cJSON_ArrayForEach (id, ids) {
-		if (lead_find(run, id->valuestring, &seqs[i++], err) != ERR_OK)
+		if (lead_find(run, id->valuestring, &seq, err) != ERR_OK)
 			return err->code;
+		if (!is_among(seqs, *count, seq))
+			seqs[(*count)++] = seq;
 	}
 	return ERR_OK;
 }
@@ -378,13 +390,13 @@ static enum err_code change_by_ids(
 	struct change *change, const struct filter *filter, int64_t from, struct err *err)
 {
 	const cJSON *ids = requested_ids(change->run->request);
-	size_t count = (size_t)cJSON_GetArraySize(ids), at = from > 0 ? (size_t)from : 0;
-	int64_t *seqs = calloc(count, sizeof(*seqs));
+	size_t count, at = from > 0 ? (size_t)from : 0;
+	int64_t *seqs = calloc((size_t)cJSON_GetArraySize(ids), sizeof(*seqs));
 	enum err_code code;
 
 	if (!seqs)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	code = find_leads(change->run, ids, seqs, err);
+	code = find_leads(change->run, ids, seqs, &count, err);
 	if (code == ERR_OK)
 		code = change_each(change, filter, seqs, count, &at, err);
 	free(seqs);
@@ -444,7 +456,7 @@ static enum err_code change_by_filter(
 
 	if (states == SELECT_QUARANTINED && quarantine_allows(change->event))
 		return change_quarantined_matching(change, filter, err);
-	if (states && !(states & allowed))
+	if (states && !(states & allowed) && !change->to) /* to: they stay as they are */
 		return err_set(
 			err, ERR_STALE, "nothing done: %s", rule_sentence(change->event));
 	if (!states)

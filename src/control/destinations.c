@@ -75,7 +75,7 @@ static enum err_code check_order(
 static enum err_code change_stored(
 	struct run *run, const char *name, const char *why, struct err *err)
 {
-	struct destination_row row;
+	struct destination_row row = {0};
 	struct job_health job = {.now = run->now};
 	const struct health_rule rule = {0}; /* what an operator parked is not probed */
 

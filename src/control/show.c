@@ -87,6 +87,19 @@ static void show_lead(struct run *run, const struct lead_row *row)
 	}
 }
 
+static void show_seq(struct run *run, int64_t seq)
+{
+	struct lead_row row;
+	struct err err;
+
+	if (reader_show(run->control->reader, seq, &row, &err) != ERR_OK) {
+		answer_error(run, &err);
+		return;
+	}
+	show_lead(run, &row);
+	lead_row_finish(&row);
+}
+
 /* ---- --raw ---- */
 
 #define PIECE (48 * 1024) /* a multiple of 3: pieces join without padding between */
@@ -117,8 +130,6 @@ end:
 
 void run_show(struct run *run)
 {
-	struct reader *reader = run->control->reader;
-	struct lead_row row;
 	enum err_code code;
 	int64_t seq;
 	struct err err;
@@ -131,10 +142,7 @@ void run_show(struct run *run)
 		answer_error(run, &err);
 	} else if (json_bool(run->request, "raw", false)) {
 		show_raw(run, seq);
-	} else if (reader_show(reader, seq, &row, &err) != ERR_OK) {
-		answer_error(run, &err);
 	} else {
-		show_lead(run, &row);
-		lead_row_finish(&row);
+		show_seq(run, seq);
 	}
 }

@@ -29,7 +29,9 @@ static struct dead_group *dead_groups;
 
 static const char *waiting_text(int64_t waiting, char out[96])
 {
-	if (waiting == 0)
+	if (waiting < 0) /* the store did not say */
+		snprintf(out, 96, "its leads wait, none is lost");
+	else if (waiting == 0)
 		snprintf(out, 96, "no lead is waiting");
 	else if (waiting == 1)
 		snprintf(out, 96, "1 lead is waiting, none is lost");

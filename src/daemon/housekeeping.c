@@ -6,8 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define JUMP_MS (3600 * 1000LL)
-#define WATCH_EVERY 4 /* seconds: a change is seen twice within 10 s */
+#define STEP_MS (10 * 1000LL)   /* waits are corrected from here on */
+#define JUMP_MS (3600 * 1000LL) /* and this is worth a warning */
+#define WATCH_EVERY 4           /* seconds: a change is seen twice within 10 s */
 #define EXPIRE_EVERY 60
 #define EXPIRE_MAX 1000
 #define WARN_EVERY 3600
@@ -28,9 +29,10 @@ static void look_at_clock(struct daemon *daemon)
 	char length[DURATION_TEXT_SIZE];
 
 	daemon->clock_offset = offset;
-	if (delta > -JUMP_MS && delta < JUMP_MS)
+	if (delta > -STEP_MS && delta < STEP_MS)
 		return;
-	log_warn("wall clock jumped", "by",
+	log_write(delta > -JUMP_MS && delta < JUMP_MS ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+		"wall clock jumped", "by",
 		duration_human(delta < 0 ? -delta : delta, length), "direction",
 		delta < 0 ? "back" : "forward", "consequence",
 		"waits keep their length, no lead is given up for it", NULL);

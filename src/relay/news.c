@@ -141,6 +141,8 @@ static void health_stored(struct store_job *job)
 		lane->health_wake = lane->health_wake || lane->store_health.wake;
 	} else if (lane->store_health.wake) {
 		window_rescan(lane);
+		lane->health_dirty = lane->health_dirty || lane->store_health.more;
+		lane->health_wake = lane->health_wake || lane->store_health.more;
 	}
 	lane_store_health(lane);
 	lane_reap(lane);

@@ -72,8 +72,11 @@ static void put_off(struct attempt *attempt, const struct outcome *outcome, int6
 	int64_t wait_ms = retry_delay(
 		retry, claimed->attempts + 1, attempt->lane->relay->options.entropy);
 
-	settle->few = outcome->few;
-	if (outcome->few && claimed->few + 1 >= RETRY_FEW_MAX) {
+	/* In an outage the answers are the destination's, whatever they claim: not the
+	 * lead's fault. */
+	settle->few = outcome->few && (!outcome->destination ||
+					      attempt->lane->health.state == HEALTH_OPEN);
+	if (settle->few && claimed->few + 1 >= RETRY_FEW_MAX) {
 		end(settle, outcome);
 	} else if (age_ms >= retry->give_up_after_ms) {
 		give_up(attempt, outcome, age_ms);

@@ -66,14 +66,37 @@ static enum err_code add_boot(struct db *db, struct job_boot *job, struct err *e
 	return db_run(db, stmt, err);
 }
 
+/* Nothing ages while no daemon runs: the time an open destination was open ends where the
+ * last run was seen alive, and begins anew. */
+static enum err_code stop_ageing(struct db *db, int64_t now, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	int64_t alive_at = 0;
+	enum err_code code = db_int(db, db_stmt(db, SQL_BOOT_ALIVE), 0, &alive_at, err);
+
+	if (code != ERR_OK)
+		return code;
+	stmt = db_stmt(db, SQL_BOOT_AGE);
+	sqlite3_bind_int64(stmt, 1, now);
+	sqlite3_bind_int64(stmt, 2, alive_at);
+	return db_run(db, stmt, err);
+}
+
+static enum err_code close_boots(struct db *db, int64_t now, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(db, SQL_BOOT_FOUND);
+
+	sqlite3_bind_int64(stmt, 1, now);
+	return db_run(db, stmt, err);
+}
+
 static enum err_code boot_run(struct store_job *base, struct db *db, struct err *err)
 {
 	struct job_boot *job = JOB_OF(job_boot, base);
-	sqlite3_stmt *stmt = db_stmt(db, SQL_BOOT_FOUND);
-	enum err_code code;
+	enum err_code code = stop_ageing(db, job->now, err);
 
-	sqlite3_bind_int64(stmt, 1, job->now);
-	code = db_run(db, stmt, err);
+	if (code == ERR_OK)
+		code = close_boots(db, job->now, err);
 	if (code == ERR_OK)
 		code = count_unclean(db, job->now, &job->unclean_recently, err);
 	if (code == ERR_OK && job->unclean_recently >= TOO_MANY)

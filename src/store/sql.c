@@ -166,6 +166,13 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_LEAD_STATE] = "UPDATE lead SET state = ?3 WHERE seq = ?1 AND state = ?2",
 
 	/* housekeeping */
+	/* when the last run was seen alive: its clean end, else the last lead it took */
+	[SQL_BOOT_ALIVE] = "SELECT CASE WHEN clean THEN ended_at ELSE max(started_at,"
+			   " ifnull((SELECT max(received_at) FROM lead), 0)) END"
+			   " FROM boot ORDER BY id DESC LIMIT 1",
+	[SQL_BOOT_AGE] = "UPDATE destination SET since = ?1,"
+			 " open_ms = open_ms + max(0, min(?1, ?2) - since)"
+			 " WHERE health = 1", /* open */
 	[SQL_BOOT_FOUND] = "UPDATE boot SET ended_at = ?1 WHERE ended_at IS NULL",
 	[SQL_BOOT_ADD] = "INSERT INTO boot (started_at) VALUES (?1)",
 	[SQL_BOOT_LAST] = "SELECT clean, ended_at FROM boot WHERE ended_at IS NOT NULL"

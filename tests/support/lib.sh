@@ -16,8 +16,9 @@ setup() { # BIN: the folder with leadrelayd, leadctl and leadrelay-rehearsal
 teardown() {
 	local status=$1 pid
 	set +e
-	for pid in ${PIDS[@]+"${PIDS[@]}"}; do kill -KILL "$pid" 2>/dev/null; done
+	for pid in ${PIDS[@]+"${PIDS[@]}"}; do kill -KILL "$pid"; done 2>/dev/null
 	wait 2>/dev/null
+	mountpoint -q "$DIR/state" && umount "$DIR/state"
 	if [ "$status" -ne 0 ]; then
 		echo "--- test failed with $status; the last log lines of the daemon:"
 		tail -n 40 "$DIR"/relay.log 2>/dev/null

@@ -52,6 +52,8 @@ static int run(struct cli *cli, const struct arguments *args)
 		help_print(cli, command);
 		return EXIT_DONE;
 	}
+	if (!command && arguments_has(args, "version"))
+		return cmd_version(cli, args);
 	if (!command)
 		return cli_usage(cli, "which command?");
 	cli->command = command->name;

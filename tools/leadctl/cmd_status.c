@@ -110,7 +110,7 @@ static void print_sources(struct cli *cli, const cJSON *sources)
 {
 	static const struct column columns[] = {{"SOURCE", 32, false}, {"LEADS", 0, true},
 		{"TEST", 0, true}, {"DUPLICATES", 0, true}, {"QUARANTINED", 0, true},
-		{"REJECTED", 0, true}, {"LAST", 0, false}, {NULL, 0, false}};
+		{"REJECTED", 0, true}, {"LAST AGO", 0, true}, {NULL, 0, false}};
 	const cJSON *source;
 	struct table table;
 
@@ -125,8 +125,6 @@ static void print_sources(struct cli *cli, const cJSON *sources)
 		table_add_count(&table, number(source, "quarantined"), PLAIN);
 		table_add_count(&table, number(source, "rejected"), PLAIN);
 		age_text(cli, json_string(source, "last_received_at"), age);
-		if (*age)
-			strcat(age, " ago");
 		table_add(&table, *age ? age : "never", PLAIN);
 	}
 	if (table_rows(&table))

@@ -9,6 +9,7 @@ const struct option_rule global_options[] = {
 		"/etc/leadrelay/leadrelay.yaml",
 		false, 'c'},
 	{"json", NULL, "one JSON document (list: one line per lead)", false, '\0'},
+	{"version", NULL, "the same as the command", false, '\0'},
 	{"help", NULL, "this text; behind a command: about that command", false, 'h'},
 	{NULL, NULL, NULL, false, '\0'},
 };

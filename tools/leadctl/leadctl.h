@@ -142,7 +142,7 @@ const char *count_text(int64_t count, char out[COUNT_TEXT_SIZE]);
 /* "1 lead", "12,345 leads" */
 void out_count(struct cli *cli, int64_t count, const char *one, const char *many);
 /* "2h 05m" since a time as JSON has it; "" when there is none. */
-#define AGE_TEXT_SIZE 32
+#define AGE_TEXT_SIZE 48
 const char *age_text(const struct cli *cli, const char *time, char out[AGE_TEXT_SIZE]);
 /* 2026-11-22 13:14:28Z */
 const char *moment_text(const char *time, char out[AGE_TEXT_SIZE]);

@@ -37,8 +37,9 @@ static enum reach connect_daemon(const char *state_dir, int *fd_out, struct err 
 	if (dir < 0 || fd < 0 ||
 		connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		reach = nobody_there(errno) ? REACH_NOBODY : REACH_FAILED;
-		err_errno(err, errno, "asking leadrelayd through %s/control.sock",
-			state_dir);
+		err_errno(err, errno, "asking leadrelayd through %s/control.sock%s",
+			state_dir,
+			errno == EACCES ? " (root and the owner of state_dir may)" : "");
 	}
 	if (dir >= 0)
 		close(dir);

@@ -53,6 +53,6 @@ printf 'wrong~secret\n' >"$DIR/crm.secret"
 start_relay
 accept_lead wrong@example.com
 wait_until 15 "a wrong secret parks the destination" destination_is crm parked
-expect_text "in the server's words" "$(ctl --json status | jq -r '.destinations[0].error')" 'invalid_client'
+expect_text "in the server's words" "$(ctl --json status | jq -r '.destinations[0].error')" 'client authentication failed'
 expect_exit 3 ctl validate crm
-expect_text "validate names step and cause" "$OUT" 'token.*|invalid_client'
+expect_text "validate names step and cause" "$OUT" 'client authentication failed'

@@ -20,7 +20,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout lone.key -out lone.crt -days 3
 
 front() { # CERTIFICATE [LINE]: nginx answers with it
 	cat >nginx.conf <<NGINX
-daemon off; pid $DIR/nginx.pid; error_log $DIR/nginx.log warn; worker_processes 1; user root;
+daemon off; master_process off; pid $DIR/nginx.pid; error_log $DIR/nginx.log warn; worker_processes 1; user root;
 events { worker_connections 256; }
 http {
 	access_log off; client_body_temp_path $DIR/b; proxy_temp_path $DIR/p; fastcgi_temp_path $DIR/f; uwsgi_temp_path $DIR/u; scgi_temp_path $DIR/s;
@@ -32,7 +32,7 @@ http {
 }
 NGINX
 	if [ -s nginx.pid ] && kill -0 "$(cat nginx.pid)" 2>/dev/null; then
-		kill -QUIT "$(cat nginx.pid)"
+		kill -TERM "$(cat nginx.pid)"
 		wait "$nginx" || true
 	fi
 	nginx -c "$DIR/nginx.conf" -p "$DIR" 2>>nginx.log &

@@ -3,6 +3,8 @@
 
 #include "leadrelay/json.h"
 
+#include <string.h>
+
 static void a_pending_lead_is_held_and_released(void **state)
 {
 	struct fixture *f = *state;
@@ -88,6 +90,40 @@ static void one_unknown_id_changes_nothing(void **state)
 	ask(f, "{\"command\":\"hold\",\"ids\":[\"%s\",\"ffffffffffff\"]}", lead.text);
 	assert_failed(f, 4);
 	assert_string_equal(delivery_state(f, lead.text, "crm"), "pending");
+}
+
+static void a_lead_named_twice_is_one_lead(void **state)
+{
+	struct fixture *f = *state;
+	struct accepted lead = accept_lead(f, "ada@example.com");
+
+	ask(f, "{\"command\":\"hold\",\"ids\":[\"%s\",\"%s\"]}", lead.text,
+		lead.text + 24);
+	assert_int_equal(done_number(f, "changed"), 2);
+	assert_int_equal(done_number(f, "refused"), 0);
+}
+
+static void to_makes_a_delivery_where_there_is_none(void **state)
+{
+	struct fixture *f = *state;
+	char id[UUID_TEXT_SIZE];
+
+	accept_many(f, 1);
+	ask(f, "{\"command\":\"list\"}");
+	strcpy(id, json_string(cJSON_GetArrayItem(f->items, 0), "id"));
+	assert_string_equal(delivery_state(f, id, "archive"), "none");
+	ask(f, "{\"command\":\"replay\",\"ids\":[\"%s\"],\"to\":\"archive\"}", id);
+	assert_int_equal(done_number(f, "changed"), 1);
+	assert_string_equal(delivery_state(f, id, "archive"), "pending");
+	assert_string_equal(delivery_state(f, id, "crm"), "pending");
+	ask(f, "{\"command\":\"replay\",\"ids\":[\"%s\"],\"to\":\"archive\"}", id);
+	assert_int_equal(done_number(f, "refused"), 1);
+	accept_many(f, 1);
+	ask(f, "{\"command\":\"replay\",\"state\":\"pending\",\"destination\":\"crm\","
+	       "\"to\":\"archive\"}");
+	assert_int_equal(done_number(f, "changed"), 1);
+	ask(f, "{\"command\":\"replay\",\"ids\":[\"%s\"],\"to\":\"nowhere\"}", id);
+	assert_failed(f, 4);
 }
 
 static void filters_take_only_what_the_change_is_for(void **state)
@@ -178,6 +214,8 @@ int main(void)
 		CHANGE_TEST(a_delivered_lead_is_refused_without_again),
 		CHANGE_TEST(set_corrects_a_field),
 		CHANGE_TEST(one_unknown_id_changes_nothing),
+		CHANGE_TEST(a_lead_named_twice_is_one_lead),
+		CHANGE_TEST(to_makes_a_delivery_where_there_is_none),
 		CHANGE_TEST(filters_take_only_what_the_change_is_for),
 		CHANGE_TEST(a_state_the_change_is_not_for_is_refused),
 		CHANGE_TEST(nothing_named_is_not_everything),

@@ -257,6 +257,27 @@ static void three_unclean_ends_in_10_minutes_mean_intake_only_until_resume(void 
 	assert_false(boot(f).intake_only);
 }
 
+static void no_lead_ages_while_no_daemon_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct destination_row row;
+	int64_t open_ms;
+	int64_t id = boot(f).boot_id;
+
+	destination_get(f, f->crm, &row);
+	open_ms = health_open_ms(&row.health, f->wall);
+	f->wall += 7 * MINUTE;
+	end_boot(f, id, false);
+	f->wall += 60 * 24 * 60 * MINUTE; /* two months in a drawer */
+	boot(f);
+	destination_get(f, f->crm, &row);
+	assert_int_equal(health_open_ms(&row.health, f->wall), open_ms + 7 * MINUTE);
+	f->wall += 60 * 24 * 60 * MINUTE; /* and an end without a goodbye */
+	boot(f);
+	destination_get(f, f->crm, &row);
+	assert_int_equal(health_open_ms(&row.health, f->wall), open_ms + 7 * MINUTE);
+}
+
 static void clean_ends_and_old_ones_do_not_count(void **state)
 {
 	struct fixture *f = *state;
@@ -290,6 +311,7 @@ int main(void)
 		TEST(a_removed_destination_with_leads_is_parked_until_it_returns),
 		TEST(three_unclean_ends_in_10_minutes_mean_intake_only_until_resume),
 		TEST(clean_ends_and_old_ones_do_not_count),
+		TEST(no_lead_ages_while_no_daemon_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
