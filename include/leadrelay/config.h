@@ -12,6 +12,7 @@
 #include "leadrelay/buf.h"
 #include "leadrelay/err.h"
 #include "leadrelay/log.h"
+#include "leadrelay/mails.h"
 #include "leadrelay/settings.h"
 
 #include <stdbool.h>
@@ -25,6 +26,11 @@ struct config {
 	struct destination_settings *destinations;
 	size_t destination_count;
 	struct retry_rule retry;
+	struct mail_settings mail;
+	struct report_settings *reports;
+	size_t report_count;
+	struct retention retention;
+	int64_t silence_alert_ms; /* 0: off */
 	enum log_level log_level;
 	enum log_format log_format;
 	struct text_list warnings; /* e.g. a credential that expires soon, a destination
@@ -44,8 +50,8 @@ enum err_code config_state_dir(char **out, const char *file, struct err *err);
 void config_destroy(struct config *config); /* wipes secrets; NULL is fine */
 /* Whether a destination of both asks for its tokens with anything new: another secret,
  * password, certificate, client or directory. */
-bool config_credentials_changed(const struct config *before, const struct config *after,
-	const char *destination);
+bool config_credentials_changed(
+	const struct config *before, const struct config *after, const char *destination);
 
 /* Watches the secret and TLS files: returns true when one of them has, twice in a row,
  * read the same non-empty content that differs from what the configuration was loaded

@@ -39,6 +39,8 @@ enum step_kind {
 		       answer */
 	STEP_TOKEN, /* wait until the destination has a fresh token, then call task_next
 		       with NULL */
+	STEP_MAIL,  /* task->mail_exchange is filled: send it, then call task_mailed with
+		       the answer */
 	STEP_WORK,  /* call task_work on a worker thread, then task_next with NULL */
 	STEP_DONE,  /* task->outcome is final */
 };
@@ -57,10 +59,13 @@ struct exchange_record { /* one exchange, for the history */
 struct task { /* one attempt, or one probe; zero-initialise, fill the first part, then
 		 task_begin */
 	enum task_purpose purpose;
-	const struct lead *lead; /* borrowed until done */
+	const struct lead *lead;      /* borrowed until done */
+	const struct mail_item *mail; /* kind email: what to send; borrowed until done */
 	bool ask_first; /* the last outcome was unknown and the lead was edited: read
 			   before writing */
 	/* out */
+	struct mail_exchange
+		*mail_exchange; /* STEP_MAIL; taken by the caller, NULL again after */
 	struct http_request request; /* STEP_SEND; taken by the caller (moved), empty
 					again at task_next */
 	struct outcome outcome;      /* STEP_DONE */

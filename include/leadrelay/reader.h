@@ -96,6 +96,37 @@ void attempts_free(struct attempt_row *rows, size_t count);
 enum err_code reader_raw(
 	struct reader *reader, int64_t seq, struct buf *out, struct err *err);
 
+struct mail_row {
+	int64_t id;
+	int kind;            /* enum mail_kind */
+	struct uuid lead_id; /* notification */
+	bool has_lead;
+	char *to;
+	enum delivery_state state; /* DELIVERED reads as "sent" */
+	int attempts;
+	int64_t next_attempt_at; /* pending; 0 else */
+	int64_t sent_at;         /* 0: not */
+	enum reason reason;
+	char *error;
+};
+void mail_rows_free(struct mail_row *rows, size_t count);
+/* The notifications of one lead, in order of creation. */
+enum err_code reader_notifications_of(struct reader *reader, int64_t seq,
+	struct mail_row **out, size_t *count_out, struct err *err);
+/* All notifications, newest first, limit 0: all; states: bits 1 << enum delivery_state,
+ * 0: any. Paged like reader_list. */
+enum err_code reader_notifications(struct reader *reader, unsigned states, int64_t limit,
+	bool (*each)(void *ctx, const struct mail_row *row), void *ctx, struct err *err);
+/* Pending, sent, dead notifications (not alerts, not reports), from counters; and the
+ * state of the internal destination for mails. */
+struct notification_counts {
+	int64_t pending, sent, dead;
+	bool configured; /* there is a row for mails */
+	struct health health;
+};
+enum err_code reader_notification_counts(
+	struct reader *reader, struct notification_counts *out, struct err *err);
+
 struct accounting {
 	int64_t accepted, pending, held, delivered, dead, discarded;
 	int64_t difference; /* accepted - the rest */

@@ -142,4 +142,24 @@ struct smtp_settings {
 	int64_t timeout_ms;         /* one mail, connecting included */
 };
 
+/* mail: */
+struct mail_settings {
+	bool configured;
+	struct smtp_settings smtp;
+	char *from;                 /* "Lead relay <relay@contoso.com>", checked */
+	struct text_list alerts_to; /* bare addresses */
+	int detail;                 /* enum mail_detail (compose.h) */
+	int64_t digest_ms;
+};
+
+struct report_settings {
+	char *name;
+	int every;      /* enum schedule_every */
+	int at_minute;  /* of the day */
+	char *timezone; /* of the system's database; checked */
+	struct text_list to;
+	char *directory;  /* NULL: none */
+	unsigned formats; /* bits 1 << enum report_format */
+};
+
 #endif

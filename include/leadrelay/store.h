@@ -170,6 +170,9 @@ struct accept_lead {
 	struct lead lead;            /* in; lead.id fixed by the caller */
 	const int64_t *destinations; /* in, borrowed: ids, after routing */
 	size_t destination_count;
+	const char *const
+		*contacts; /* in, borrowed: who is notified, distinct without case */
+	size_t contact_count;
 	/* out */
 	enum accept_result result;
 	struct uuid id;      /* the lead's, or the first lead's for a duplicate */
@@ -190,6 +193,8 @@ struct job_accept {
 		*idempotency_key; /* NULL: none. Remembered 7 days with the body's hash */
 	const char *quarantine; /* not NULL: why this body is not a lead yet; count is 1,
 				   fields as far as understood */
+	int64_t digest_ms; /* notifications wait for the end of their window; 0: at once
+			    */
 	int64_t now;
 	enum accept_result result; /* out, of the request: for an array NEW when any lead
 				      is new, DUPLICATE when the body is a repeat */
@@ -227,6 +232,8 @@ struct claimed {
 	enum outcome_kind last_outcome;
 	bool edited; /* replay --set since the last attempt */
 	struct lead lead;
+	struct mail_item
+		*mail; /* of the destination for mails (mails.h), else NULL; owned */
 };
 struct job_claim {
 	struct store_job job;
