@@ -49,7 +49,8 @@ enum err_code config_load(
 enum err_code config_state_dir(char **out, const char *file, struct err *err);
 void config_destroy(struct config *config); /* wipes secrets; NULL is fine */
 /* Whether a destination of both asks for its tokens with anything new: another secret,
- * password, certificate, client or directory. */
+ * password, certificate, client or directory. Of MAIL_DESTINATION: what mails are handed
+ * in with: the server's address and the sender too. */
 bool config_credentials_changed(
 	const struct config *before, const struct config *after, const char *destination);
 

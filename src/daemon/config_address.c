@@ -1,4 +1,4 @@
-/* Addresses as people write them: URLs, listen addresses, networks, mailboxes, hosts. */
+/* Addresses as people write them: URLs, listen addresses, networks, hosts. */
 #include "config_read.h"
 
 #include <arpa/inet.h>
@@ -161,22 +161,6 @@ bool network_valid(const char *text)
 		return false;
 	return !slash ||
 	       number(slash + 1, strlen(slash + 1), strchr(host, ':') ? 128 : 32) >= 0;
-}
-
-bool email_valid(const char *text)
-{
-	const char *at = strrchr(text, '@');
-	size_t local = at ? (size_t)(at - text) : 0;
-
-	if (!at || local == 0 || local > 64 || strlen(text) > 254)
-		return false;
-	for (size_t i = 0; i < local; i++)
-		if ((unsigned char)text[i] <= 0x20 || text[i] == 0x7f ||
-			strchr("@()<>[]:;,\\\"", text[i]))
-			return false;
-	if (text[0] == '.' || at[-1] == '.' || !strchr(at, '.'))
-		return false;
-	return hostname_valid(at + 1) && at[strlen(at) - 1] != '.';
 }
 
 bool guid_valid(const char *text)

@@ -17,9 +17,8 @@ static int line_of(
 	return otherwise;
 }
 
-/* A problem of one key of the section whose path is current. */
-static void key_problem(struct reading *in, const yaml_node_t *node, int line,
-	const char *name, const char *allowed, const char *wrong)
+void key_problem(struct reading *in, const yaml_node_t *node, int line, const char *name,
+	const char *allowed, const char *wrong)
 {
 	size_t before = path_push(in, name);
 
@@ -159,23 +158,28 @@ static void check_secure(struct reading *in, const yaml_node_t *node, int line,
 	if (strcmp(url.scheme, "http") == 0 && !allow_plain &&
 		!host_is_loopback(url.host))
 		key_problem(in, node, line, name,
-			"https://, http:// on loopback, or allow_plain: true at the destination",
+			"https://, http:// on loopback, or allow_plain: true beside it",
 			"http:// would send secrets and leads in the clear");
 	if (url.has_query)
 		key_problem(in, node, line, name, "end the address before ? and #",
 			"an address with a query or fragment");
 }
 
-static void check_auth_urls(struct reading *in, const yaml_node_t *node, int line,
+void check_auth_urls(struct reading *in, const yaml_node_t *node, int line,
+	const struct auth_settings *auth, bool allow_plain)
+{
+	check_secure(in, node, line, "authority", auth->authority, allow_plain);
+	check_secure(in, node, line, "token_url", auth->token_url, allow_plain);
+}
+
+static void check_destination_auth(struct reading *in, const yaml_node_t *node, int line,
 	const struct destination_settings *destination)
 {
 	const yaml_node_t *auth = mapping_find(in, node, "auth", &line);
 	size_t before = path_push(in, "auth");
 
-	check_secure(in, auth, line, "authority", destination->auth.authority,
-		destination->route.allow_plain);
-	check_secure(in, auth, line, "token_url", destination->auth.token_url,
-		destination->route.allow_plain);
+	check_auth_urls(
+		in, auth, line, &destination->auth, destination->route.allow_plain);
 	path_pop(in, before);
 }
 
@@ -207,7 +211,7 @@ void check_destination(struct reading *in, int line, yaml_node_t *node,
 		}
 	check_secure(
 		in, node, line, "url", destination->url, destination->route.allow_plain);
-	check_auth_urls(in, node, line, destination);
+	check_destination_auth(in, node, line, destination);
 	if (destination->route.ca_file &&
 		certificate_bundle_check(destination->route.ca_file, &err) != ERR_OK)
 		key_problem(in, node, line, "ca_file",
@@ -299,23 +303,31 @@ static bool is_used(const struct config *config, const char *name)
 	return false;
 }
 
-static void warn_expiry(
-	struct reading *in, const struct destination_settings *destination)
+static void warn_expiry(struct reading *in, const char *whose, const char *name,
+	const struct auth_settings *auth)
 {
-	int64_t now = clock_wall(&clock_system);
-	int64_t left = destination->auth.expires_at - now;
+	int64_t left = auth->expires_at - clock_wall(&clock_system);
 
-	if (!destination->auth.expires_at || left > 30 * DAY_MS)
+	if (!auth->expires_at || left > 30 * DAY_MS)
 		return;
 	if (left <= 0)
 		warning(in,
-			"the credential of destination %s has expired by its date: renew it and set auth.expires",
-			destination->name);
+			"the credential of %s%s has expired by its date: renew it and set its expires",
+			whose, name);
 	else
 		warning(in,
-			"the credential of destination %s expires in %" PRId64
-			" days: renew it",
-			destination->name, left / DAY_MS);
+			"the credential of %s%s expires in %" PRId64 " days: renew it",
+			whose, name, left / DAY_MS);
+}
+
+static void warn_nobody_told(struct reading *in)
+{
+	for (size_t i = 0; i < in->config->destination_count; i++)
+		if (in->config->destinations[i].contacts.count > 0) {
+			warning(in,
+				"there are contacts but no mail: block: nobody is notified");
+			return;
+		}
 }
 
 static void check_private(struct reading *in)
@@ -338,9 +350,10 @@ void check_whole(struct reading *in)
 		if (!is_used(in->config, in->config->destinations[i].name))
 			warning(in, "no source leads to destination %s",
 				in->config->destinations[i].name);
-		warn_expiry(in, &in->config->destinations[i]);
+		warn_expiry(in, "destination ", in->config->destinations[i].name,
+			&in->config->destinations[i].auth);
 	}
-	if (in->has_contacts)
-		warning(in,
-			"contacts are kept, but notification mails are not in this version of leadrelay");
+	warn_expiry(in, "mail", "", &in->config->mail.smtp.oauth);
+	if (!in->config->mail.configured)
+		warn_nobody_told(in);
 }

@@ -49,17 +49,9 @@ static bool files_differ(const struct config *before, const char *a,
 	return !old || !new || memcmp(old, new, SHA256_SIZE) != 0;
 }
 
-bool config_credentials_changed(
-	const struct config *before, const struct config *after, const char *destination)
+static bool auth_differs(const struct config *before, const struct auth_settings *a,
+	const struct config *after, const struct auth_settings *b)
 {
-	const struct destination_settings *old = find(before, destination);
-	const struct destination_settings *new = find(after, destination);
-	const struct auth_settings *a, *b;
-
-	if (!old || !new)
-		return old != new;
-	a = &old->auth;
-	b = &new->auth;
 	return a->method != b->method || a->token_version != b->token_version ||
 	       secrets_differ(&a->client_secret, &b->client_secret) ||
 	       secrets_differ(&a->password, &b->password) ||
@@ -70,4 +62,31 @@ bool config_credentials_changed(
 	       texts_differ(a->token_url, b->token_url) ||
 	       files_differ(before, a->certificate, after, b->certificate) ||
 	       files_differ(before, a->key, after, b->key);
+}
+
+static bool mail_differs(const struct config *before, const struct config *after)
+{
+	const struct smtp_settings *a = &before->mail.smtp;
+	const struct smtp_settings *b = &after->mail.smtp;
+
+	return before->mail.configured != after->mail.configured || a->auth != b->auth ||
+	       a->tls != b->tls || texts_differ(a->url, b->url) ||
+	       texts_differ(before->mail.from, after->mail.from) ||
+	       texts_differ(a->username, b->username) ||
+	       secrets_differ(&a->password, &b->password) ||
+	       auth_differs(before, &a->oauth, after, &b->oauth);
+}
+
+bool config_credentials_changed(
+	const struct config *before, const struct config *after, const char *destination)
+{
+	const struct destination_settings *old, *new;
+
+	if (strcmp(destination, MAIL_DESTINATION) == 0)
+		return mail_differs(before, after);
+	old = find(before, destination);
+	new = find(after, destination);
+	if (!old || !new)
+		return old != new;
+	return auth_differs(before, &old->auth, after, &new->auth);
 }

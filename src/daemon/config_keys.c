@@ -231,7 +231,7 @@ static const struct key source_keys[] = {
 /* ---- destinations ---- */
 
 #define AT(member) .offset = offsetof(struct auth_settings, member)
-static const struct key auth_keys[] = {
+const struct key auth_keys[] = {
 	{.name = "method",
 		.scalar = take_choice,
 		.required = true,
@@ -479,12 +479,23 @@ const struct key config_keys[] = {
 		AT(retry),
 		.keys = retry_keys,
 		.check = check_retry},
+	{.name = "mail",
+		.node = take_mail,
+		AT(mail),
+		.allowed = "a block with at least smtp and from"},
+	{.name = "reports",
+		.node = take_reports,
+		.allowed =
+			"a list of reports, each with name, every, at and to or directory"},
+	{.name = "retention", .node = take_inner, AT(retention), .keys = retention_keys},
+	{.name = "silence_alert",
+		.scalar = take_duration,
+		.fallback = "0s",
+		AT(silence_alert_ms),
+		.min = 0,
+		.max = 365 * DAY},
 	{.name = "log", .node = take_inner, .keys = log_keys},
 	/* what the contract names and this version lacks */
-	{.name = "mail", .node = take_later},
-	{.name = "reports", .node = take_later},
-	{.name = "retention", .node = take_later},
-	{.name = "silence_alert", .node = take_later},
 	{.name = "admin", .node = take_later},
 	END,
 };

@@ -2,6 +2,7 @@
 #include "config_read.h"
 
 #include "leadrelay/json.h"
+#include "leadrelay/mailbox.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -155,39 +156,27 @@ void take_origins(struct reading *in, const struct key *key, int line, yaml_node
 }
 
 /* One text may hold several, separated by semicolons, as the marketplace form takes them.
- */
+ * What is kept are the bare addresses. */
 static void contact_item(struct reading *in, const struct key *key, int line,
 	const char *text, struct text_list *list)
 {
-	char *copy = memory_text(in->memory, text, strlen(text));
-	char *rest = NULL;
+	struct mailbox_list mailboxes;
+	struct err err;
 
-	if (!copy)
+	if (mailbox_list_parse(&mailboxes, text, &err) != ERR_OK) {
+		problem(in, line, key->allowed, "%s", err.text);
 		return;
-	for (char *part = strtok_r(copy, ";", &rest); part;
-		part = strtok_r(NULL, ";", &rest)) {
-		size_t len;
-
-		part += strspn(part, " ");
-		len = strlen(part);
-		while (len > 0 && part[len - 1] == ' ')
-			part[--len] = '\0';
-		if (len == 0)
-			continue;
-		if (!email_valid(part))
-			refuse_item(in, key, line, part, "is not an e-mail address");
-		else if (!holds(list, part, true)) /* compared without case */
-			append(in, list, part);
 	}
+	for (size_t i = 0; i < mailboxes.count; i++)
+		if (!holds(list, mailboxes.items[i].address, true))
+			append(in, list, mailboxes.items[i].address);
+	mailbox_list_finish(&mailboxes);
 }
 
 void take_contacts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
-	struct text_list *list = target;
-
-	in->has_contacts = true;
-	read_list(in, key, line, node, list, contact_item);
+	read_list(in, key, line, node, target, contact_item);
 }
 
 /* ---- blocks of free keys ---- */

@@ -61,7 +61,6 @@ struct reading {
 	} problems[CONFIG_PROBLEMS_MAX];
 	size_t problem_count;
 	bool wants_private; /* a secret stands in the file itself */
-	bool has_contacts;
 };
 
 /* "FILE:LINE: path: <fmt>; <allowed>". Texts never hold a secret. */
@@ -129,6 +128,8 @@ struct key {
 };
 
 extern const struct key config_keys[]; /* the file's root; ends with a NULL name */
+extern const struct key auth_keys[];
+extern const struct key retention_keys[];
 extern const struct choice source_kinds[];
 extern const struct choice auth_methods[];
 extern const struct choice destination_bits[]; /* kinds to the bits of `kinds` */
@@ -204,6 +205,10 @@ void take_origins(struct reading *in, const struct key *key, int line, yaml_node
 	void *target);
 void take_contacts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
+void take_mail(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target);
+void take_reports(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target);
 void take_source_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
 void take_source_set(struct reading *in, const struct key *key, int line,
@@ -219,7 +224,17 @@ void take_sources(struct reading *in, const struct key *key, int line, yaml_node
 void take_destinations(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
 
+/* "crm" of "destinations.crm" while an entry is read: by its name, else by its place. */
+size_t entry_push(struct reading *in, const yaml_node_t *node, int index);
+
 /* ---- rules between keys: config_check.c ---- */
+
+/* A problem of one key of the section whose path is current. */
+void key_problem(struct reading *in, const yaml_node_t *node, int line, const char *name,
+	const char *allowed, const char *wrong);
+/* Of an auth block, whose path is current: https, or what allow_plain allows. */
+void check_auth_urls(struct reading *in, const yaml_node_t *node, int line,
+	const struct auth_settings *auth, bool allow_plain);
 
 void check_intake(struct reading *in, int line, yaml_node_t *node, void *target);
 void check_retry(struct reading *in, int line, yaml_node_t *node, void *target);
@@ -246,7 +261,6 @@ bool host_is_loopback(const char *host);
 /* "0.0.0.0:8443", "[::1]:80", "localhost:80" */
 bool listen_split(const char *text, char host[64], int *port_out);
 bool network_valid(const char *text); /* an address, or one with /bits */
-bool email_valid(const char *text);
 bool guid_valid(const char *text);
 bool hostname_valid(const char *text);
 

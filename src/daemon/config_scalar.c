@@ -44,13 +44,24 @@ static void choices_text(const struct choice *choices, char *out, size_t size)
 	}
 }
 
+/* The kind of the internal destination for mails is nobody's to choose. */
+static bool kind_can_be_chosen(const char *name)
+{
+	return strcmp(name, "email") != 0 && destination_kind_find(name);
+}
+
 static void kinds_text(char *out, size_t size)
 {
 	size_t len = (size_t)snprintf(out, size, "one of ");
+	const char *separator = "";
 
-	for (int i = 0; i < destination_kind_count && len < size; i++)
-		len += (size_t)snprintf(out + len, size - len, "%s%s", i ? ", " : "",
+	for (int i = 0; i < destination_kind_count && len < size; i++) {
+		if (!kind_can_be_chosen(destination_kinds[i]->name))
+			continue;
+		len += (size_t)snprintf(out + len, size - len, "%s%s", separator,
 			destination_kinds[i]->name);
+		separator = ", ";
+	}
 }
 
 const char *key_allowed(const struct key *key, char *out, size_t size)
@@ -345,7 +356,7 @@ static bool kind_comes_later(const char *text)
 void take_kind(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
-	if (destination_kind_find(text))
+	if (kind_can_be_chosen(text))
 		store_text(in, text, target);
 	else
 		refuse(in, key, line, text,

@@ -258,8 +258,7 @@ void take_auth(struct reading *in, const struct key *key, int line, yaml_node_t 
 		check_auth(in, line, node, target);
 }
 
-/* "destinations.crm" while its entry is read: by its name, else by its place. */
-static size_t entry_push(struct reading *in, const yaml_node_t *node, int index)
+size_t entry_push(struct reading *in, const yaml_node_t *node, int index)
 {
 	const char *name = peek(in, node, "name");
 	char place[128];

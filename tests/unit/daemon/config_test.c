@@ -441,9 +441,8 @@ static void a_secret_file_open_to_all_is_warned_about(void **state)
 static void what_comes_later_is_told_apart_from_nonsense(void **state)
 {
 	(void)state;
-	refused(35, "mail: {from: a@b.c}",
-		":35: mail: not in this version of leadrelay; remove it");
-	refused(35, "retention: {dead: 1d}", ":35: retention: not in this version");
+	refused(35, "admin: {listen: \"127.0.0.1:8090\"}",
+		":35: admin: not in this version of leadrelay; remove it");
 	refused(32, "    kind: https",
 		"\"https\" is not in this version of leadrelay; one of dynamics365, file");
 	refused(32, "    kind: ftp",
