@@ -238,4 +238,27 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_CHECK_ATTEMPTS] =
 		"SELECT count(*) FROM attempt a WHERE a.delivery > ?1 AND a.delivery <= ?2"
 		" AND NOT EXISTS (SELECT 1 FROM delivery WHERE id = a.delivery)",
+
+	/* report: a period's rows, a page at a time, behind (?1, ?3) */
+	[SQL_FIGURES_LEADS] =
+		"SELECT seq, received_at, source, state, test, duplicates FROM lead"
+		" WHERE received_at >= ?1 AND received_at < ?2"
+		" AND NOT (received_at = ?1 AND seq <= ?3)"
+		" ORDER BY received_at, seq LIMIT ?4",
+	[SQL_FIGURES_DELIVERIES] = "SELECT destination FROM delivery WHERE lead = ?1",
+	[SQL_FIGURES_ENDED] =
+		"SELECT d.id, d.settled_at, d.destination, d.state, d.reason,"
+		" l.received_at FROM delivery d CROSS JOIN lead l ON l.seq = d.lead"
+		" WHERE d.settled_at >= ?1 AND d.settled_at < ?2"
+		" AND NOT (d.settled_at = ?1 AND d.id <= ?3)"
+		" ORDER BY d.settled_at, d.id LIMIT ?4",
+	/* again: the one before it ended with one of the outcomes that mean later */
+	[SQL_FIGURES_ATTEMPTS] =
+		"SELECT a.delivery, a.n, a.at, d.destination,"
+		" EXISTS (SELECT 1 FROM attempt b WHERE b.delivery = a.delivery"
+		" AND b.n = a.n - 1 AND b.outcome IN (5, 6, 7, 8, 9, 11))"
+		" FROM attempt a CROSS JOIN delivery d ON d.id = a.delivery"
+		" WHERE a.at >= ?1 AND a.at < ?2 AND NOT (a.at = ?1"
+		" AND (a.delivery < ?3 OR (a.delivery = ?3 AND a.n <= ?5)))"
+		" ORDER BY a.at, a.delivery, a.n LIMIT ?4",
 };
