@@ -44,7 +44,8 @@ struct figures_sink { /* called on the reader's thread, inside a read transactio
 	void *ctx;
 };
 
-/* [since, until). Each kind in order of its time. */
+/* [since, until): leads, then delivered, then dead, then attempts; each in order of its
+ * time. */
 enum err_code reader_figures(struct reader *reader, int64_t since, int64_t until,
 	const struct figures_sink *sink, struct err *err);
 enum err_code reader_figures_mails(struct reader *reader, int64_t since, int64_t until,

@@ -92,14 +92,15 @@ static enum err_code page_of_leads(
 
 /* ---- deliveries that ended ---- */
 
-static enum err_code page_of_ended(
-	struct walk *walk, struct cursor *cursor, struct err *err)
+static enum err_code page_of_ended(struct walk *walk, struct cursor *cursor,
+	enum delivery_state state, struct err *err)
 {
 	struct db *db = walk->reader->db;
 	sqlite3_stmt *stmt = db_stmt(db, SQL_FIGURES_ENDED);
 	enum db_row row;
 
 	bind_page(stmt, walk, cursor);
+	sqlite3_bind_int(stmt, 5, (int)state);
 	while ((row = db_next(db, stmt, err)) == DB_ROW) {
 		struct figure_ended ended = {.settled_at = sqlite3_column_int64(stmt, 1),
 			.destination = sqlite3_column_int64(stmt, 2),
@@ -110,10 +111,21 @@ static enum err_code page_of_ended(
 		cursor->key = sqlite3_column_int64(stmt, 0);
 		cursor->at = ended.settled_at;
 		cursor->rows++;
-		if (ended.state == DELIVERY_DELIVERED || ended.state == DELIVERY_DEAD)
-			walk->sink->ended(walk->sink->ctx, &ended);
+		walk->sink->ended(walk->sink->ctx, &ended);
 	}
 	return row == DB_ERROR ? err->code : ERR_OK;
+}
+
+static enum err_code page_of_delivered(
+	struct walk *walk, struct cursor *cursor, struct err *err)
+{
+	return page_of_ended(walk, cursor, DELIVERY_DELIVERED, err);
+}
+
+static enum err_code page_of_dead(
+	struct walk *walk, struct cursor *cursor, struct err *err)
+{
+	return page_of_ended(walk, cursor, DELIVERY_DEAD, err);
 }
 
 /* ---- attempts ---- */
@@ -162,14 +174,47 @@ static enum err_code walk_pages(struct walk *walk, int64_t since,
 enum err_code reader_figures(struct reader *reader, int64_t since, int64_t until,
 	const struct figures_sink *sink, struct err *err)
 {
+	static enum err_code (*const pages[])(
+		struct walk *, struct cursor *, struct err *) = {
+		page_of_leads, page_of_delivered, page_of_dead, page_of_attempts};
 	struct walk walk = {.reader = reader, .until = until, .sink = sink};
+	enum err_code code = ERR_OK;
 	struct err mine;
-	enum err_code code = walk_pages(&walk, since, page_of_leads, &mine);
 
-	if (code == ERR_OK)
-		code = walk_pages(&walk, since, page_of_ended, &mine);
-	if (code == ERR_OK)
-		code = walk_pages(&walk, since, page_of_attempts, &mine);
+	for (size_t i = 0; i < sizeof(pages) / sizeof(*pages) && code == ERR_OK; i++)
+		code = walk_pages(&walk, since, pages[i], &mine);
 	free(walk.destinations);
 	return code == ERR_OK ? ERR_OK : err_set(err, code, "%s", mine.text);
+}
+
+/* ---- mails ---- */
+
+static enum err_code count_mails(struct db *db, enum delivery_state state, int64_t since,
+	int64_t until, int64_t *out, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(db, SQL_FIGURES_MAILS);
+
+	sqlite3_bind_int(stmt, 1, (int)state);
+	sqlite3_bind_int64(stmt, 2, since);
+	sqlite3_bind_int64(stmt, 3, until);
+	return db_int(db, stmt, 0, out, err);
+}
+
+enum err_code reader_figures_mails(struct reader *reader, int64_t since, int64_t until,
+	struct figure_mails *out, struct err *err)
+{
+	struct figure_mails counts = {0};
+	struct err mine;
+	enum err_code code = reading_begin(reader, &mine);
+
+	if (code == ERR_OK)
+		code = count_mails(reader->db, DELIVERY_DELIVERED, since, until,
+			&counts.sent, &mine);
+	if (code == ERR_OK)
+		code = count_mails(
+			reader->db, DELIVERY_DEAD, since, until, &counts.dead, &mine);
+	if (reading_end(reader, code, &mine) != ERR_OK)
+		return err_set(err, code, "%s", mine.text);
+	*out = counts;
+	return ERR_OK;
 }

@@ -249,7 +249,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_FIGURES_ENDED] =
 		"SELECT d.id, d.settled_at, d.destination, d.state, d.reason,"
 		" l.received_at FROM delivery d CROSS JOIN lead l ON l.seq = d.lead"
-		" WHERE d.settled_at >= ?1 AND d.settled_at < ?2"
+		" WHERE d.state = ?5 AND d.settled_at >= ?1 AND d.settled_at < ?2"
 		" AND NOT (d.settled_at = ?1 AND d.id <= ?3)"
 		" ORDER BY d.settled_at, d.id LIMIT ?4",
 	/* again: the one before it ended with one of the outcomes that mean later */
@@ -261,4 +261,7 @@ const char *const sql_text[SQL_COUNT] = {
 		" WHERE a.at >= ?1 AND a.at < ?2 AND NOT (a.at = ?1"
 		" AND (a.delivery < ?3 OR (a.delivery = ?3 AND a.n <= ?5)))"
 		" ORDER BY a.at, a.delivery, a.n LIMIT ?4",
+	[SQL_FIGURES_MAILS] =
+		"SELECT count(*) FROM mail WHERE state = ?1 AND settled_at >= ?2"
+		" AND settled_at < ?3 AND kind = 1", /* notifications */
 };
