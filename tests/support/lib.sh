@@ -7,6 +7,7 @@ setup() { # BIN: the folder with leadrelayd, leadctl and leadrelay-rehearsal
 	BIN=$(cd "$1" && pwd)
 	DIR=$(mktemp -d "${TMPDIR:-/tmp}/leadrelay-test.XXXXXX")
 	PIDS=()
+	AT_END=() # commands that end what a kill -9 would leave behind
 	trap 'teardown $?' EXIT
 	trap 'exit 130' INT TERM
 	unset LEADRELAY_CONFIG http_proxy https_proxy NOTIFY_SOCKET JOURNAL_STREAM
@@ -14,8 +15,9 @@ setup() { # BIN: the folder with leadrelayd, leadctl and leadrelay-rehearsal
 }
 
 teardown() {
-	local status=$1 pid
+	local status=$1 pid step
 	set +e
+	for step in ${AT_END[@]+"${AT_END[@]}"}; do "$step"; done 2>/dev/null
 	for pid in ${PIDS[@]+"${PIDS[@]}"}; do kill -KILL "$pid"; done 2>/dev/null
 	wait 2>/dev/null
 	mountpoint -q "$DIR/state" && umount "$DIR/state"
