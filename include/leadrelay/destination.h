@@ -15,6 +15,7 @@
 #include "leadrelay/err.h"
 #include "leadrelay/http_client.h"
 #include "leadrelay/lead.h"
+#include "leadrelay/mail.h"
 #include "leadrelay/settings.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@
 struct clock;
 struct entropy;
 struct destination;
+struct mail_item;
 
 enum task_purpose {
 	TASK_DELIVER,   /* deliver task->lead */
@@ -64,8 +66,9 @@ struct task { /* one attempt, or one probe; zero-initialise, fill the first part
 	bool ask_first; /* the last outcome was unknown and the lead was edited: read
 			   before writing */
 	/* out */
-	struct mail_exchange
-		*mail_exchange; /* STEP_MAIL; taken by the caller, NULL again after */
+	struct mail_exchange *mail_exchange; /* STEP_MAIL; taken by the caller (who
+						finishes and frees it), NULL again after
+					      */
 	struct http_request request; /* STEP_SEND; taken by the caller (moved), empty
 					again at task_next */
 	struct outcome outcome;      /* STEP_DONE */
@@ -99,7 +102,10 @@ struct destination_kind {
 		const struct http_answer *answer, int64_t now);
 	void (*work)(struct destination *destination,
 		struct task *task); /* worker thread; NULL when no STEP_WORK */
-	unsigned purposes;          /* bits 1 << enum task_purpose that it supports */
+	enum step_kind (*mailed)(struct destination *destination, struct task *task,
+		const struct mail_answer *answer,
+		int64_t now); /* NULL when no STEP_MAIL */
+	unsigned purposes;    /* bits 1 << enum task_purpose that it supports */
 };
 
 extern const struct destination_kind *const destination_kinds[];
@@ -118,6 +124,12 @@ struct destination {
 enum err_code destination_create(struct destination **out,
 	const struct destination_settings *settings, const struct entropy *entropy,
 	struct err *err);
+/* The internal destination that mails go to (mails.h): kind "email", name
+ * MAIL_DESTINATION, which no configuration can name; its base.settings are its own, made
+ * of mail. Borrows mail and entropy for its life. */
+#define MAIL_CONCURRENCY 6 /* conversations with the mail server at a time */
+enum err_code destination_email_create(struct destination **out,
+	const struct mail_settings *mail, const struct entropy *entropy, struct err *err);
 void destination_destroy(struct destination *destination);
 struct token *destination_token(struct destination *destination); /* NULL: needs none */
 enum step_kind task_begin(
@@ -125,6 +137,9 @@ enum step_kind task_begin(
 /* answer: of the request sent (NULL after STEP_TOKEN and STEP_WORK). Adds to records. */
 enum step_kind task_next(struct destination *destination, struct task *task,
 	const struct http_answer *answer, int64_t now);
+/* answer: of the mail exchange sent after STEP_MAIL. */
+enum step_kind task_mailed(struct destination *destination, struct task *task,
+	const struct mail_answer *answer, int64_t now);
 void task_finish(struct task *task);
 
 #endif

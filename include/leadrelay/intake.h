@@ -48,6 +48,7 @@ struct intake_source { /* a configured source and the ids the store gave it */
 		int64_t id;
 		const struct route_rule *when; /* borrowed likewise */
 		size_t when_count;
+		const struct text_list *contacts; /* borrowed likewise; NULL: none */
 	} * destinations;
 	size_t destination_count;
 };
@@ -56,7 +57,8 @@ struct intake_options {
 	struct store *store;
 	const struct clock *clock;
 	const struct entropy *entropy;
-	/* each new delivery, after the commit */
+	/* each new delivery, after the commit; and each notification, with the id of
+	 * MAIL_DESTINATION (0 in place of its own: one that is due later) */
 	void (*accepted)(void *ctx, int64_t destination, int64_t delivery);
 	/* wrong tokens at a known source: at once, then grouped per 5 minutes. source
 	 * name; how many since the last call */
@@ -68,10 +70,16 @@ struct intake_options {
 
 enum err_code intake_create(
 	struct intake **out, const struct intake_options *options, struct err *err);
-/* Replaces the sources; deep-copies nothing but the array. released(ctx): nothing uses
- * the previous set; it may come before this returns. */
+struct intake_mail {         /* mail is configured: contacts are told of each lead */
+	int64_t destination; /* id of MAIL_DESTINATION */
+	int64_t digest_ms;   /* mail.digest; 0: at once */
+};
+/* Replaces the sources; deep-copies nothing but the array and mail (NULL: nobody is
+ * told). released(ctx): nothing uses the previous set; it may come before this returns.
+ */
 void intake_configure(struct intake *intake, const struct intake_source *sources,
-	size_t count, void (*released)(void *ctx), void *ctx);
+	size_t count, const struct intake_mail *mail, void (*released)(void *ctx),
+	void *ctx);
 /* For http_server_options.handler: the caller routes /in/... here. */
 struct http_server_handler intake_handler(struct intake *intake);
 int intake_waiting(const struct intake *intake); /* requests that wait for their commit */

@@ -12,6 +12,7 @@
 #include "leadrelay/destination.h"
 #include "leadrelay/health.h"
 #include "leadrelay/http_client.h"
+#include "leadrelay/mail.h"
 #include "leadrelay/settings.h"
 #include "leadrelay/store.h"
 
@@ -39,7 +40,7 @@ struct relay_event {
 			       account, not of a lead); "" where words could quote a lead;
 			       NULL for RELAY_DEAD */
 	const char *remedy; /* may be "" */
-	const struct uuid *lead; /* RELAY_DEAD */
+	const struct uuid *lead; /* RELAY_DEAD; NULL: a mail that is not about one lead */
 	int64_t waiting; /* leads pending at the destination, by the store; -1: not known
 			    (it does not answer now, or RELAY_DEAD) */
 };
@@ -55,6 +56,8 @@ struct worker {
 struct relay_options {
 	struct store *store;
 	struct transport transport;
+	struct mail_transport
+		mail; /* needed once a relay_configure has mail; else zero */
 	struct worker worker;
 	const struct clock *clock;
 	const struct entropy *entropy;
@@ -74,17 +77,25 @@ struct relay_destination { /* one configured destination, with its store row */
 	bool secret_changed; /* a reload brought new credentials: a parked one tries again
 			      */
 };
-/* The destinations of a (re)loaded configuration. Deliveries under way finish on the old
- * settings; released(ctx) when nothing uses the previous set any more (at once, or
- * later). Fails as a whole, leaving the previous set, when one cannot be created. */
+struct relay_mail { /* mail is configured: the internal destination MAIL_DESTINATION */
+	const struct mail_settings *settings; /* borrowed likewise */
+	const struct destination_row *row;    /* of MAIL_DESTINATION; copied */
+	bool secret_changed;                  /* as above */
+};
+/* The destinations of a (re)loaded configuration, and mail (NULL: not configured: mails
+ * wait). Deliveries under way finish on the old settings; released(ctx) when nothing uses
+ * the previous set any more (at once, or later). Fails as a whole, leaving the previous
+ * set, when one cannot be created. */
 enum err_code relay_configure(struct relay *relay, const struct retry_rule *retry,
 	const struct relay_destination *destinations, size_t count,
-	void (*released)(void *ctx), void *ctx, struct err *err);
+	const struct relay_mail *mail, void (*released)(void *ctx), void *ctx,
+	struct err *err);
 
 /* Deliver or not (intake-only mode). */
 void relay_run(struct relay *relay, bool run);
 /* A lead was just accepted: its delivery goes to the fresh half of the window. Unknown
- * destinations are ignored. */
+ * destinations are ignored. delivery 0: something new is there, which is not known: the
+ * outbox is looked at (mails of an alert or a report; notifications). */
 void relay_fresh(struct relay *relay, int64_t destination, int64_t delivery);
 /* Rows changed behind the relay's back (hold, release, discard, replay): what waits in
  * the window is claimed anew. 0: all. */

@@ -1,7 +1,6 @@
 #include "leadrelay/destination.h"
 
 #include "kinds.h"
-#include "words.h"
 
 #include "leadrelay/token.h"
 
@@ -66,41 +65,8 @@ enum step_kind task_next(struct destination *destination, struct task *task,
 	return destination->base.kind->next(destination, task, answer, now);
 }
 
-void task_finish(struct task *task)
+enum step_kind task_mailed(struct destination *destination, struct task *task,
+	const struct mail_answer *answer, int64_t now)
 {
-	http_request_finish(&task->request);
-	buf_finish(&task->work);
-	free(task->extra);
-	task->extra = NULL;
-}
-
-enum step_kind task_done(struct task *task, const struct outcome *outcome)
-{
-	task->outcome = *outcome;
-	return STEP_DONE;
-}
-
-enum step_kind task_out_of_memory(struct task *task)
-{
-	task->outcome = (struct outcome){.kind = OUTCOME_RETRY,
-		.reason = REASON_PROTOCOL,
-		.wait_ms = -1,
-		.error = "this machine ran out of memory"};
-	return STEP_DONE;
-}
-
-void task_record(struct task *task, const struct outcome *outcome, int64_t started_at,
-	int64_t duration_ms)
-{
-	struct exchange_record *record;
-
-	if (task->record_count >= TASK_EXCHANGES_MAX)
-		return;
-	record = &task->records[task->record_count++];
-	record->at = started_at;
-	record->duration_ms = duration_ms;
-	record->outcome = outcome->kind;
-	record->reason = outcome->reason;
-	record->http_status = outcome->http_status;
-	words_put(record->error, sizeof(record->error), outcome->error);
+	return destination->base.kind->mailed(destination, task, answer, now);
 }

@@ -159,9 +159,22 @@ static void request_free(struct request *request)
 	parsed_finish(&request->parsed); /* the leads are its */
 	free(request->leads);
 	free(request->routes);
+	free(request->contacts);
 	free(request->key);
 	source_set_release(request->set);
 	free(request);
+}
+
+/* Of a digest the relay learns only that there is one: it asks when it is due. */
+static void report_mails(const struct request *request, const struct accept_lead *lead)
+{
+	const struct intake_options *options = &request->intake->options;
+	int64_t destination = request->set->mail.destination;
+
+	for (size_t i = 0; i < lead->mail_count; i++)
+		options->accepted(options->ctx, destination, lead->mails[i]);
+	if (lead->mail_count == 0 && lead->contact_count > 0)
+		options->accepted(options->ctx, destination, 0);
 }
 
 static void report_stored(struct request *request)
@@ -180,6 +193,7 @@ static void report_stored(struct request *request)
 		for (size_t d = 0; d < lead->destination_count; d++)
 			options->accepted(
 				options->ctx, lead->destinations[d], lead->deliveries[d]);
+		report_mails(request, lead);
 	}
 }
 
@@ -211,6 +225,70 @@ static size_t route(
 			out[count++] = destination->id;
 	}
 	return count;
+}
+
+static bool is_among(const char *contact, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcasecmp(contact, list[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Who is told of the lead: the contacts of the destinations it goes to, each once. */
+static size_t gather_contacts(
+	const struct intake_source *source, const struct lead *lead, const char **out)
+{
+	size_t count = 0;
+
+	if (lead_do_not_contact(lead))
+		return 0;
+	for (size_t i = 0; i < source->destination_count; i++) {
+		const struct intake_destination *destination = &source->destinations[i];
+		const struct text_list *contacts = destination->contacts;
+
+		if (!contacts ||
+			!route_matches(destination->when, destination->when_count, lead))
+			continue;
+		for (size_t j = 0; j < contacts->count; j++)
+			if (!is_among(contacts->items[j], out, count))
+				out[count++] = contacts->items[j];
+	}
+	return count;
+}
+
+static size_t most_contacts(const struct intake_source *source)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < source->destination_count; i++)
+		if (source->destinations[i].contacts)
+			count += source->destinations[i].contacts->count;
+	return count;
+}
+
+/* Nobody is told of what is in quarantine. */
+static bool fill_contacts(struct request *request)
+{
+	const struct intake_source *source = &request->entry->source;
+	const struct intake_mail *mail = &request->set->mail;
+	size_t count = request->parsed.count, most = most_contacts(source);
+	const char **next;
+
+	if (mail->destination == 0 || most == 0 || request->job.quarantine)
+		return true;
+	request->contacts = next = calloc(count * most, sizeof(*next));
+	if (!next)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		struct accept_lead *to = &request->leads[i];
+
+		to->contacts = next;
+		to->contact_count = gather_contacts(source, &to->lead, next);
+		next += to->contact_count;
+	}
+	request->job.digest_ms = mail->digest_ms;
+	return true;
 }
 
 /* Ids, time and source of the leads, and where each goes: nowhere from quarantine. */
@@ -284,7 +362,7 @@ static bool prepare_job(struct request *request)
 		return false;
 	if (key && *key && !(request->key = strdup(key)))
 		return false;
-	if (!fill_leads(request, now))
+	if (!fill_leads(request, now) || !fill_contacts(request))
 		return false;
 	job->job.done = on_stored;
 	job->source = request->entry->source.id;
@@ -413,13 +491,16 @@ enum err_code intake_create(
 }
 
 void intake_configure(struct intake *intake, const struct intake_source *sources,
-	size_t count, void (*released)(void *ctx), void *ctx)
+	size_t count, const struct intake_mail *mail, void (*released)(void *ctx),
+	void *ctx)
 {
 	struct source_set *old = intake->set;
 	struct source_set *set = source_set_create(sources, count, old);
 
 	if (!set) /* no memory for a few hundred bytes: nothing else works either */
 		abort();
+	if (mail)
+		set->mail = *mail;
 	intake->set = set;
 	old->released = released;
 	old->ctx = ctx;

@@ -15,9 +15,10 @@ struct request {
 	struct source_entry *entry;
 	struct parsed parsed;
 	struct accept_lead *leads;
-	int64_t *routes; /* all leads' destination ids, one after another */
-	char *key;       /* Idempotency-Key */
-	bool redirect;   /* a browser's form post: 303 instead of a document */
+	int64_t *routes;       /* all leads' destination ids, one after another */
+	const char **contacts; /* likewise; the texts are the set's */
+	char *key;             /* Idempotency-Key */
+	bool redirect;         /* a browser's form post: 303 instead of a document */
 };
 
 /* answer.c: the answer to a stored request (job.code is ERR_OK). */

@@ -20,7 +20,8 @@ struct source_entry {
 struct source_set { /* one configuration; requests hold on to theirs */
 	struct source_entry *entries;
 	size_t count;
-	int users; /* requests, and intake while it is the current one */
+	struct intake_mail mail; /* destination 0: nobody is told */
+	int users;               /* requests, and intake while it is the current one */
 	void (*released)(void *ctx);
 	void *ctx;
 };

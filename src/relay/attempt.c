@@ -1,8 +1,8 @@
 /*
  * One attempt: the destination says what to do next, this file does it.
  *
- *   task_begin -> STEP_TOKEN (token_wait.c) -> STEP_SEND (the transport) -> ... ->
- * STEP_DONE
+ *   task_begin -> STEP_TOKEN (token_wait.c) -> STEP_SEND, STEP_MAIL (the transports)
+ *   -> ... -> STEP_DONE
  *
  * Nothing here calls itself again: the transport and the worker answer later, from the
  * loop.
@@ -70,6 +70,7 @@ void attempt_start(struct lane *lane, struct entry *entry, int64_t now)
 		return;
 	}
 	attempt->task->lead = &claimed->lead;
+	attempt->task->mail = claimed->mail;
 	attempt->task->ask_first =
 		claimed->edited && claimed->last_outcome == OUTCOME_UNKNOWN;
 	lane->in_flight++;
@@ -168,6 +169,49 @@ static void send_request(struct attempt *attempt)
 	transport->send(transport->ctx, &attempt->exchange);
 }
 
+static void mail_done(struct mail_exchange *exchange)
+{
+	struct attempt *attempt = exchange->owner;
+	bool cancelled = exchange->answer.failure == HTTP_CANCELLED;
+	enum step_kind step = STEP_DONE;
+
+	attempt->mailing = NULL;
+	if (!cancelled)
+		step = task_mailed(attempt->edition->destination, attempt->task,
+			&exchange->answer, relay_now(attempt->lane->relay));
+	mail_exchange_finish(exchange);
+	free(exchange);
+	if (cancelled)
+		attempt_abandon(attempt);
+	else
+		carry_out(attempt, step);
+}
+
+static void send_mail(struct attempt *attempt)
+{
+	const struct mail_transport *mail = &attempt->lane->relay->options.mail;
+	struct mail_exchange *exchange = attempt->task->mail_exchange;
+
+	attempt->task->mail_exchange = NULL;
+	attempt->mailing = exchange;
+	exchange->done = mail_done;
+	exchange->owner = attempt;
+	mail->send(mail->ctx, exchange);
+}
+
+bool attempt_cancel(struct attempt *attempt)
+{
+	const struct relay_options *options = &attempt->lane->relay->options;
+
+	if (attempt->sending)
+		options->transport.cancel(options->transport.ctx, &attempt->exchange);
+	else if (attempt->mailing)
+		options->mail.cancel(options->mail.ctx, attempt->mailing);
+	else
+		return false;
+	return true;
+}
+
 /* Worker thread. */
 static void work_run(void *ctx)
 {
@@ -204,6 +248,10 @@ static void carry_out(struct attempt *attempt, enum step_kind step)
 		return;
 	case STEP_TOKEN:
 		token_wait(attempt);
+		return;
+	case STEP_MAIL:
+		token_refresh_early(attempt->lane, attempt->edition);
+		send_mail(attempt);
 		return;
 	case STEP_WORK:
 		worker->run(worker->worker, work_run, work_done, attempt);

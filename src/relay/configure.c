@@ -33,22 +33,29 @@ void edition_drop(struct edition *edition)
 	free(edition);
 }
 
+/* Of settings, or the internal one that sends mails. */
 static enum err_code edition_create(struct edition **out, struct relay *relay,
-	struct set *set, const struct destination_settings *settings, struct err *err)
+	struct set *set, const struct destination_settings *settings,
+	const struct mail_settings *mail, struct err *err)
 {
+	const struct entropy *entropy = relay->options.entropy;
 	struct edition *edition = calloc(1, sizeof(*edition));
 	enum err_code code;
 
 	if (!edition)
-		return err_set(
-			err, ERR_NOMEM, "destination %s: out of memory", settings->name);
-	code = destination_create(
-		&edition->destination, settings, relay->options.entropy, err);
+		return err_set(err, ERR_NOMEM, "relay: out of memory");
+	if (mail)
+		code = destination_email_create(
+			&edition->destination, mail, entropy, err);
+	else
+		code = destination_create(&edition->destination, settings, entropy, err);
 	if (code != ERR_OK) {
 		free(edition);
 		return code;
 	}
+	settings = edition->destination->base.settings;
 	edition->settings = settings;
+	edition->mail = mail;
 	edition->set = set;
 	edition->users = 1;
 	edition->rule = (struct health_rule){.retry = set->retry,
@@ -126,6 +133,8 @@ void lane_reap(struct lane *lane)
 /* ---- the swap ---- */
 
 struct change { /* to one destination */
+	const struct destination_row *row;
+	bool secret_changed;
 	struct edition *edition;
 	struct lane *lane;
 	bool created; /* the lane is new */
@@ -148,18 +157,14 @@ static void swap_undo(struct swap *swap)
 	set_drop(swap->set);
 }
 
-static enum err_code change_prepare(struct relay *relay, struct set *set,
-	const struct relay_destination *one, struct change *change, struct err *err)
+/* change->row and the edition are there. */
+static enum err_code find_lane(
+	struct relay *relay, struct change *change, struct err *err)
 {
-	enum err_code code =
-		edition_create(&change->edition, relay, set, one->settings, err);
-
-	if (code != ERR_OK)
-		return code;
-	change->lane = lane_find_id(relay, one->row->id);
+	change->lane = lane_find_id(relay, change->row->id);
 	if (change->lane)
 		return ERR_OK;
-	change->lane = lane_create(relay, one->row);
+	change->lane = lane_create(relay, change->row);
 	change->created = change->lane != NULL;
 	if (change->created)
 		return ERR_OK;
@@ -167,9 +172,31 @@ static enum err_code change_prepare(struct relay *relay, struct set *set,
 	return ERR_NOMEM;
 }
 
+static enum err_code change_prepare(struct relay *relay, struct set *set,
+	const struct relay_destination *one, struct change *change, struct err *err)
+{
+	change->row = one->row;
+	change->secret_changed = one->secret_changed;
+	if (edition_create(&change->edition, relay, set, one->settings, NULL, err) !=
+		ERR_OK)
+		return err->code;
+	return find_lane(relay, change, err);
+}
+
+static enum err_code mail_prepare(struct relay *relay, struct set *set,
+	const struct relay_mail *mail, struct change *change, struct err *err)
+{
+	change->row = mail->row;
+	change->secret_changed = mail->secret_changed;
+	if (edition_create(&change->edition, relay, set, NULL, mail->settings, err) !=
+		ERR_OK)
+		return err->code;
+	return find_lane(relay, change, err);
+}
+
 static enum err_code swap_prepare(struct relay *relay, struct swap *swap,
 	const struct retry_rule *retry, const struct relay_destination *destinations,
-	size_t count, struct err *err)
+	size_t count, const struct relay_mail *mail, struct err *err)
 {
 	enum err_code code = ERR_OK;
 
@@ -181,10 +208,12 @@ static enum err_code swap_prepare(struct relay *relay, struct swap *swap,
 	}
 	swap->set->retry = *retry;
 	swap->set->users = 1;
-	swap->count = count;
+	swap->count = count + (mail ? 1 : 0);
 	for (size_t i = 0; i < count && code == ERR_OK; i++)
 		code = change_prepare(
 			relay, swap->set, &destinations[i], &swap->changes[i], err);
+	if (mail && code == ERR_OK)
+		code = mail_prepare(relay, swap->set, mail, &swap->changes[count], err);
 	return code;
 }
 
@@ -193,13 +222,24 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* What the operator changed mends what it was parked for. */
-static bool mended(const struct lane *lane, const struct relay_destination *one)
+/* Another server, account or sender: what was refused may be taken now. */
+static bool mail_moved(const struct mail_settings *a, const struct mail_settings *b)
 {
-	const struct destination_settings *old =
-		lane->edition ? lane->edition->settings : NULL;
-	bool moved = old && !same_text(old->url, one->settings->url);
+	return !same_text(a->from, b->from) ||
+	       !same_text(a->smtp.username, b->smtp.username) ||
+	       !same_text(a->smtp.ca_file, b->smtp.ca_file) ||
+	       a->smtp.tls != b->smtp.tls || a->smtp.auth != b->smtp.auth ||
+	       a->smtp.allow_plain != b->smtp.allow_plain;
+}
 
+/* What the operator changed mends what it was parked for. */
+static bool mended(const struct lane *lane, const struct change *one)
+{
+	const struct edition *old = lane->edition, *new = one->edition;
+	bool moved = old && !same_text(old->settings->url, new->settings->url);
+
+	if (old && old->mail && new->mail)
+		moved = moved || mail_moved(old->mail, new->mail);
 	if (lane->health.state != HEALTH_PARKED)
 		return false;
 	switch (lane->health.reason) {
@@ -215,10 +255,9 @@ static bool mended(const struct lane *lane, const struct relay_destination *one)
 	}
 }
 
-static void lane_configure(
-	struct lane *lane, struct edition *edition, const struct relay_destination *one)
+static void lane_configure(struct lane *lane, const struct change *one)
 {
-	struct edition *old = lane->edition;
+	struct edition *edition = one->edition, *old = lane->edition;
 	struct was was;
 	bool resume;
 
@@ -269,7 +308,8 @@ static void retire_others(struct relay *relay, const struct swap *swap)
 
 enum err_code relay_configure(struct relay *relay, const struct retry_rule *retry,
 	const struct relay_destination *destinations, size_t count,
-	void (*released)(void *ctx), void *ctx, struct err *err)
+	const struct relay_mail *mail, void (*released)(void *ctx), void *ctx,
+	struct err *err)
 {
 	struct err local;
 	struct swap swap;
@@ -277,18 +317,18 @@ enum err_code relay_configure(struct relay *relay, const struct retry_rule *retr
 
 	if (!err)
 		err = &local;
-	if (swap_prepare(relay, &swap, retry, destinations, count, err) != ERR_OK) {
+	if (swap_prepare(relay, &swap, retry, destinations, count, mail, err) != ERR_OK) {
 		swap_undo(&swap);
 		return err->code;
 	}
 	retire_others(relay, &swap);
 	relay->set = swap.set;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < swap.count; i++) {
 		struct change *change = &swap.changes[i];
 
 		if (change->created)
 			DL_APPEND(relay->lanes, change->lane);
-		lane_configure(change->lane, change->edition, &destinations[i]);
+		lane_configure(change->lane, change);
 	}
 	free(swap.changes);
 	if (old) {

@@ -5,6 +5,8 @@
  */
 #include "room.h"
 
+#include "leadrelay/mails.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,13 +83,21 @@ static void publish(struct lane *lane, int kind, const struct outcome *outcome)
 	}
 }
 
+/* NULL: a mail that is about no lead, or about several. */
+static const struct uuid *lead_of(const struct claimed *claimed)
+{
+	if (!claimed->mail)
+		return &claimed->lead.id;
+	return claimed->mail->lead_count == 1 ? &claimed->mail->leads[0].id : NULL;
+}
+
 void news_dead(struct lane *lane, const struct attempt *attempt)
 {
 	const struct relay_event event = {.kind = RELAY_DEAD,
 		.destination = lane->name,
 		.reason = attempt->settle.reason,
 		.remedy = attempt->remedy,
-		.lead = &attempt->entry->claimed.lead.id,
+		.lead = lead_of(&attempt->entry->claimed),
 		.waiting = -1};
 
 	tell(lane->relay, &event);

@@ -243,7 +243,10 @@ void relay_fresh(struct relay *relay, int64_t destination, int64_t delivery)
 
 	if (!lane)
 		return;
-	window_fresh(lane, delivery);
+	if (delivery > 0)
+		window_fresh(lane, delivery);
+	else
+		window_news(lane);
 	relay_wake(relay);
 }
 
@@ -458,9 +461,7 @@ static void cancel_all(struct relay *relay)
 	relay->cancelled = true;
 	for (attempt = relay->attempts; attempt; attempt = next) {
 		next = attempt->next;
-		if (attempt->sending)
-			transport->cancel(transport->ctx, &attempt->exchange);
-		else if (!attempt->task && !attempt->submitted)
+		if (!attempt_cancel(attempt) && !attempt->task && !attempt->submitted)
 			attempt_abandon(attempt);
 	}
 	for (fetch = relay->fetches; fetch; fetch = fetch->next)

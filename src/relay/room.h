@@ -44,6 +44,7 @@ struct set { /* the destinations of one configuration */
 struct edition {
 	struct destination *destination;
 	const struct destination_settings *settings;
+	const struct mail_settings *mail; /* of the lane for mails; else NULL */
 	struct health_rule rule;
 	struct set *set;
 	int users; /* the lane while current, attempts, the fetch */
@@ -95,8 +96,9 @@ struct attempt { /* one exchange of words with a destination: a delivery, or a p
 	struct entry *entry; /* NULL: a probe */
 	struct task *task;   /* until the verdict */
 	struct http_exchange exchange;
-	unsigned epoch; /* the lane's health when it began */
-	bool sending;
+	unsigned epoch;                /* the lane's health when it began */
+	struct mail_exchange *mailing; /* STEP_MAIL under way; owned */
+	bool sending;                  /* exchange is under way */
 	struct attempt *about; /* TASK_PRIVILEGE: the attempt that met `forbidden` */
 	struct job_settle settle;
 	bool submitted;
@@ -209,6 +211,8 @@ void window_refill(struct lane *lane, int64_t now);
 struct entry *window_next(struct lane *lane);
 int window_count(const struct lane *lane);
 void window_fresh(struct lane *lane, int64_t delivery);
+/* Something never tried was added; which, is for the outbox to say. */
+void window_news(struct lane *lane);
 /* A delivery was put off until due_at. */
 void window_due(struct lane *lane, int64_t due_at);
 void window_rescan(struct lane *lane);
@@ -227,6 +231,8 @@ bool attempt_ask(
 void attempt_go_on(struct attempt *attempt); /* the token came */
 /* Leaves no trace: the delivery is due as before. */
 void attempt_abandon(struct attempt *attempt);
+/* Takes back what is on the wire; it ends later. False: nothing is. */
+bool attempt_cancel(struct attempt *attempt);
 void attempt_free(struct attempt *attempt);
 /* The task is over: no longer in flight, the task's memory is gone. */
 void attempt_landed(struct attempt *attempt);

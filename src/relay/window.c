@@ -16,6 +16,7 @@
 #include "room.h"
 
 #include "leadrelay/fault.h"
+#include "leadrelay/mails.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,14 +55,33 @@ static size_t json_bytes(const cJSON *item)
 	return bytes;
 }
 
-static size_t claimed_bytes(const struct claimed *claimed)
+static size_t lead_bytes(const struct lead *lead)
 {
-	size_t bytes = json_bytes(claimed->lead.extra);
+	size_t bytes = json_bytes(lead->extra);
 
 	for (int i = 0; i < FIELD_COUNT; i++)
-		if (claimed->lead.fields[i])
-			bytes += strlen(claimed->lead.fields[i]);
+		if (lead->fields[i])
+			bytes += strlen(lead->fields[i]);
 	return bytes;
+}
+
+static size_t mail_bytes(const struct mail_item *mail)
+{
+	size_t bytes = sizeof(*mail);
+
+	bytes += mail->text ? strlen(mail->text) : 0;
+	bytes += mail->html ? strlen(mail->html) : 0;
+	for (size_t i = 0; i < mail->lead_count; i++)
+		bytes += sizeof(mail->leads[i]) + lead_bytes(&mail->leads[i]);
+	for (size_t i = 0; i < mail->attachment_count; i++)
+		bytes += mail->attachments[i].len;
+	return bytes;
+}
+
+static size_t claimed_bytes(const struct claimed *claimed)
+{
+	return lead_bytes(&claimed->lead) +
+	       (claimed->mail ? mail_bytes(claimed->mail) : 0);
 }
 
 static struct entry *entry_find(const struct lane *lane, int64_t delivery)
@@ -146,6 +166,12 @@ void window_fresh(struct lane *lane, int64_t delivery)
 		lane->streams[STREAM_UNTRIED].scan_at = 0;
 	}
 	lane->fresh[(lane->fresh_head + lane->fresh_count++) % FRESH_RING] = delivery;
+	lane->none_waiting = false;
+}
+
+void window_news(struct lane *lane)
+{
+	lane->streams[STREAM_UNTRIED].scan_at = 0;
 	lane->none_waiting = false;
 }
 
@@ -346,8 +372,7 @@ static void stream_read(struct lane *lane, struct claim *claim)
 		job->now >= lane->sweep_until) {
 		lane->sweep_until = 0; /* once; then as usual */
 		next_at = 0;
-	} else if (claim->stream == STREAM_TRIED && job->next_due_at > 0 &&
-		   job->next_due_at < next_at) {
+	} else if (job->next_due_at > 0 && job->next_due_at < next_at) {
 		next_at = job->next_due_at;
 	}
 	if (next_at < stream->scan_at)

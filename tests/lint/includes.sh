@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 declare -A room_of allowed
 for pair in base:"buf clock err fault json log text uuid" lead:"delivery health lead route schedule settings zone" \
-	store:"reader store" net:"http_client http_server mail mailbox mime" destinations:"destination token" intake:intake \
+	store:"figures mails reader store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:intake \
 	relay:relay control:control daemon:config; do
 	for header in ${pair#*:}; do room_of[$header]=${pair%%:*}; done
 done
@@ -13,12 +13,14 @@ allowed[base]="base"
 allowed[lead]="base lead"
 allowed[store]="base lead store"
 allowed[net]="base lead net"
-allowed[destinations]="base lead net destinations"
+allowed[notify]="base lead notify"
+allowed[report]="base lead store report"
+allowed[destinations]="base lead store net notify destinations" # of store: mails.h, plain values
 allowed[intake]="base lead store net intake"
-allowed[relay]="base lead store net destinations relay"
-allowed[control]="base lead store net destinations relay control daemon" # of daemon: config.h, plain values
-allowed[daemon]="base lead store net destinations intake relay control daemon"
-allowed[leadctl]="base lead store net destinations relay control daemon"
+allowed[relay]="base lead store net notify destinations relay"
+allowed[control]="base lead store net notify report destinations relay control daemon" # of daemon: config.h, plain values
+allowed[daemon]="base lead store net notify report destinations intake relay control daemon"
+allowed[leadctl]="base lead store net notify report destinations relay control daemon"
 
 bad=0
 complain() {

@@ -220,8 +220,8 @@ static void add_sources(struct fixture *f)
 	f->patterns[0] = other;
 	f->origins[0] = origin;
 	f->rule = (struct route_rule){FIELD_EMAIL, f->patterns, 1};
-	f->destinations[0] = (struct intake_destination){1, &f->rule, 1};
-	f->destinations[1] = (struct intake_destination){2, NULL, 0};
+	f->destinations[0] = (struct intake_destination){1, &f->rule, 1, NULL};
+	f->destinations[1] = (struct intake_destination){2, NULL, 0, NULL};
 	add_source(f, 0, "market", SOURCE_MARKETPLACE);
 	add_source(f, 1, "api", SOURCE_JSON);
 	add_source(f, 2, "site", SOURCE_FORM);
@@ -273,7 +273,7 @@ static int set_up(void **state)
 	assert_true(uuid_parse("01890a5d-ac96-774b-bcce-b302099a8057", &f->store.first));
 	assert_int_equal(intake_create(&f->intake, &options, &err), ERR_OK);
 	add_sources(f);
-	intake_configure(f->intake, f->configured, 4, NULL, NULL);
+	intake_configure(f->intake, f->configured, 4, NULL, NULL, NULL);
 	start_server(f);
 	*state = f;
 	return 0;
@@ -383,7 +383,7 @@ static void wrong_tokens_are_told_once_and_then_together(void **state)
 	intake_tick(f->intake, now + 60000);
 	assert_int_equal(f->wrong_calls, 1);
 	run_jobs(&f->store.idle);
-	intake_configure(f->intake, f->configured, 4, NULL, NULL); /* counts survive */
+	intake_configure(f->intake, f->configured, 4, NULL, NULL, NULL); /* counts survive */
 	intake_tick(f->intake, now + 301000);
 	assert_int_equal(f->wrong_calls, 2);
 	assert_int_equal(f->wrong, 3);
@@ -616,7 +616,7 @@ static void a_waiting_request_keeps_its_configuration(void **state)
 	while (!f->store.queued)
 		uv_run(&f->loop, UV_RUN_ONCE);
 	assert_int_equal(intake_waiting(f->intake), 1);
-	intake_configure(f->intake, f->configured, 1, on_released, f);
+	intake_configure(f->intake, f->configured, 1, NULL, on_released, f);
 	assert_int_equal(f->released, 0);
 	run_jobs(&f->store.idle);
 	assert_int_equal(f->released, 1);

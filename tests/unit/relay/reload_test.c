@@ -81,7 +81,7 @@ static void a_bad_configuration_changes_nothing(void **state)
 	bad.kind = (char *)"nonsense";
 	list.settings = &bad;
 	assert_int_equal(
-		relay_configure(rig.relay, &rig.retry, &list, 1, NULL, NULL, &err),
+		relay_configure(rig.relay, &rig.retry, &list, 1, NULL, NULL, NULL, &err),
 		ERR_CONFIG);
 	accept_many(5);
 	rig_run(&rig, 1000);

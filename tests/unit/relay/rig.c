@@ -315,7 +315,7 @@ void rig_configure(struct rig *rig, int count, int concurrency)
 			.row = &rows[i],
 			.secret_changed = rig->secret_changed};
 	}
-	if (relay_configure(rig->relay, &rig->retry, list, (size_t)count, count_released,
+	if (relay_configure(rig->relay, &rig->retry, list, (size_t)count, NULL, count_released,
 		    rig, &err) != ERR_OK)
 		fail_msg("%s", err.text);
 	rig->count = count;

@@ -91,8 +91,14 @@ static enum step_kind next(struct destination *destination, struct task *task,
 	return STEP_DONE;
 }
 
+static void destroy(struct destination *destination)
+{
+	free(destination);
+}
+
 static const struct destination_kind fake = {.name = "fake",
 	.keeps_key = true,
+	.destroy = destroy,
 	.begin = begin,
 	.next = next,
 	.purposes = ALL_PURPOSES};
@@ -122,8 +128,10 @@ enum err_code destination_create(struct destination **out,
 
 void destination_destroy(struct destination *destination)
 {
-	token_destroy(destination->base.token);
-	free(destination);
+	struct token *token = destination->base.token;
+
+	destination->base.kind->destroy(destination);
+	token_destroy(token);
 }
 
 struct token *destination_token(struct destination *destination)
@@ -133,18 +141,17 @@ struct token *destination_token(struct destination *destination)
 
 enum step_kind task_begin(struct destination *destination, struct task *task, int64_t now)
 {
-	return begin(destination, task, now);
+	return destination->base.kind->begin(destination, task, now);
 }
 
 enum step_kind task_next(struct destination *destination, struct task *task,
 	const struct http_answer *answer, int64_t now)
 {
-	return next(destination, task, answer, now);
+	return destination->base.kind->next(destination, task, answer, now);
 }
 
-void task_finish(struct task *task)
+enum step_kind task_mailed(struct destination *destination, struct task *task,
+	const struct mail_answer *answer, int64_t now)
 {
-	http_request_finish(&task->request);
-	buf_finish(&task->work);
-	free(task->extra);
+	return destination->base.kind->mailed(destination, task, answer, now);
 }
