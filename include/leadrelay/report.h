@@ -10,6 +10,7 @@
 
 #include "leadrelay/buf.h"
 #include "leadrelay/err.h"
+#include "leadrelay/mails.h"
 #include "leadrelay/reader.h"
 
 #include <stdint.h>
@@ -30,15 +31,17 @@ struct report_destination {
 	struct {
 		enum reason reason;
 		int64_t count;
-	} dead_by_reason[REASON_COUNT];
+		int64_t first_at;       /* received_at of the oldest of them */
+	} dead_by_reason[REASON_COUNT]; /* of what died, the most frequent first */
 	int dead_reason_count;
 	int64_t bars_accepted[REPORT_BARS], bars_delivered[REPORT_BARS];
 };
 struct report_source {
 	char name[128];
 	int64_t accepted, duplicates, quarantined, rejected,
-		test; /* accepted, test, quarantined: in the period; duplicates, rejected:
-			 see report.c */
+		test; /* accepted, test, quarantined: in the period; duplicates:
+			 of leads that came in in the period, repeated at any
+			 time; rejected: since the relay's first start */
 };
 struct report {
 	char name[128]; /* "daily"; "" when asked for by hand */
@@ -56,14 +59,28 @@ enum err_code report_read(struct report *out, struct reader *reader, const char 
 void report_finish(struct report *report);
 
 enum report_format { REPORT_TEXT, REPORT_HTML, REPORT_CSV, REPORT_JSON, REPORT_FORMATS };
-const char *report_format_name(
-	enum report_format format); /* "text" "html" "csv" "json"; file extension: txt
-				       html csv json */
-int report_format_find(const char *name);
+const char *report_format_name(enum report_format format); /* "text" "html" "csv" "json"
+							    */
+const char *report_format_extension(enum report_format format); /* "txt" ... */
+int report_format_find(const char *name);                       /* -1: none */
 /* Times in zone (borrowed), NULL: UTC. */
 void report_render(struct buf *out, const struct report *report,
 	enum report_format format, const struct zone *zone);
 /* "leadrelay daily: 120 accepted, 118 delivered, 2 dead" */
 void report_subject(struct buf *out, const struct report *report);
+
+/* A report as a mail: subject and text always, html when formats has it, CSV and JSON as
+ * attachments. Its parts fit struct job_notice, which borrows them. */
+struct report_mail {
+	struct buf subject, text, html; /* html: empty when not wanted */
+	struct buf bytes[REPORT_FORMATS], names[REPORT_FORMATS];
+	struct mail_attachment attachments[REPORT_FORMATS]; /* borrow bytes and names */
+	size_t attachment_count;
+};
+/* formats: bits 1 << enum report_format. ERR_NOMEM. *out is the caller's to
+ * report_mail_finish in any case. */
+enum err_code report_mail_make(struct report_mail *out, const struct report *report,
+	unsigned formats, const struct zone *zone, struct err *err);
+void report_mail_finish(struct report_mail *mail);
 
 #endif
