@@ -74,7 +74,9 @@ struct job_notice {
 	 */
 	const char *report;
 	int64_t due_at;
-	bool sent; /* out */
+	bool sent;          /* out: it was news; the mails (if any) are stored */
+	int64_t first_mail; /* out: id of the first mail, the others' follow in a row; 0:
+			       none */
 };
 void job_notice_prepare(struct job_notice *job);
 

@@ -129,7 +129,10 @@ struct job_names {
 	size_t source_count;
 	struct store_name *destinations;
 	size_t destination_count;
+	bool mail; /* the configuration has mail: the internal destination for mails
+		      (mails.h) is configured */
 	int64_t now;
+	int64_t mail_destination; /* out: its id; 0: mail never was configured */
 	/* out: destinations no longer configured that have leads pending or held: now
 	 * parked, reason removed */
 	char (*removed)[128];
@@ -148,7 +151,8 @@ struct destination_row { /* what the store knows of a destination */
 	int64_t accepted, pending, held, delivered, dead, discarded;
 	int64_t oldest_pending_at; /* received_at of the oldest pending; 0: none */
 };
-struct job_destinations { /* all rows, for the relay's start */
+struct job_destinations { /* all rows, for the relay's start; the internal one for mails
+			     among them */
 	struct store_job job;
 	struct destination_row *rows; /* out; finish frees */
 	size_t count;
@@ -177,6 +181,9 @@ struct accept_lead {
 	enum accept_result result;
 	struct uuid id;      /* the lead's, or the first lead's for a duplicate */
 	int64_t *deliveries; /* ids parallel to destinations when new; finish frees */
+	int64_t *mails; /* ids of its notifications when new, of the internal destination
+			   for mails, all due now (none of a digest); finish frees */
+	size_t mail_count;
 };
 struct job_accept {
 	struct store_job job;

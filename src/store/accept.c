@@ -3,13 +3,14 @@
  *
  *   1. its Idempotency-Key is new, or this is a repeat (or a conflict)
  *   2. its body is new within the dedupe window, or this is a repeat
- *   3. a row per lead, a row per delivery, the counters
+ *   3. a row per lead, per delivery and per notification, the counters
  *
  * A crash before the commit leaves nothing of it; the sender has no answer and repeats.
  */
 #include "job.h"
 #include "leadrelay/fault.h"
 #include "leadrelay/text.h"
+#include "mailing.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -58,6 +59,23 @@ enum err_code delivery_add(struct db *db, int64_t lead, int64_t destination, int
 		*id_out = sqlite3_last_insert_rowid(db->sqlite);
 	tally_new(&db->tally, destination);
 	return ERR_OK;
+}
+
+enum err_code idle_add(struct db *db, int64_t lead, int64_t since, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(db, SQL_IDLE_ADD);
+
+	sqlite3_bind_int64(stmt, 1, lead);
+	sqlite3_bind_int64(stmt, 2, since);
+	return db_run(db, stmt, err);
+}
+
+enum err_code idle_end(struct db *db, int64_t lead, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(db, SQL_IDLE_END);
+
+	sqlite3_bind_int64(stmt, 1, lead);
+	return db_run(db, stmt, err);
 }
 
 static enum err_code lead_add(struct db *db, const struct job_accept *job, size_t index,
@@ -110,6 +128,53 @@ static enum err_code deliveries_add(struct db *db, struct accept_lead *item, int
 	return code;
 }
 
+/* Windows stand still on the clock: all leads of one belong to the same end. */
+static int64_t digest_end(const struct job_accept *job)
+{
+	if (job->digest_ms <= 0)
+		return 0;
+	return (job->now / job->digest_ms + 1) * job->digest_ms;
+}
+
+static enum err_code notifications_add(struct db *db, const struct job_accept *job,
+	struct accept_lead *item, int64_t seq, struct err *err)
+{
+	struct new_mail mail = {.kind = MAIL_NOTIFICATION,
+		.lead = seq,
+		.digest_at = digest_end(job),
+		.now = job->now};
+	enum err_code code = ERR_OK;
+
+	free(item->mails);
+	item->mails = NULL;
+	item->mail_count = 0;
+	if (item->contact_count == 0)
+		return ERR_OK;
+	item->mails = calloc(item->contact_count, sizeof(item->mails[0]));
+	if (!item->mails)
+		return err_set(err, ERR_NOMEM, "storing a lead: out of memory");
+	for (size_t i = 0; i < item->contact_count && code == ERR_OK; i++) {
+		mail.contact = item->contacts[i];
+		code = mail_add(db, &mail, &item->mails[i], err);
+	}
+	if (code == ERR_OK && mail.digest_at == 0)
+		item->mail_count = item->contact_count;
+	return code;
+}
+
+/* What hangs on a lead that is kept. */
+static enum err_code work_add(struct db *db, const struct job_accept *job,
+	struct accept_lead *item, int64_t seq, struct err *err)
+{
+	enum err_code code = deliveries_add(db, item, seq, job->now, err);
+
+	if (code == ERR_OK)
+		code = notifications_add(db, job, item, seq, err);
+	if (code == ERR_OK && item->destination_count == 0)
+		code = idle_add(db, seq, job->now, err);
+	return code;
+}
+
 /* ---- new ---- */
 
 static void count_new(struct tally *tally, const struct job_accept *job)
@@ -123,6 +188,7 @@ static void count_new(struct tally *tally, const struct job_accept *job)
 	if (job->quarantine) {
 		tally_count(tally, job->source, TALLY_QUARANTINED, (int64_t)job->count);
 		tally_count(tally, job->source, TALLY_WAITING, (int64_t)job->count);
+		tally_count(tally, job->source, TALLY_QUARANTINES, (int64_t)job->count);
 	} else {
 		tally_count(tally, job->source, TALLY_ACCEPTED, (int64_t)job->count);
 		tally_count(tally, job->source, TALLY_TEST, test);
@@ -139,7 +205,7 @@ static enum err_code accept_new(struct db *db, struct job_accept *job, struct er
 
 		code = lead_add(db, job, i, db->last_seq + 1, err);
 		if (code == ERR_OK && !job->quarantine)
-			code = deliveries_add(db, item, db->last_seq + 1, job->now, err);
+			code = work_add(db, job, item, db->last_seq + 1, err);
 		db->last_seq++;
 		item->result = job->result;
 		item->id = item->lead.id;
@@ -252,7 +318,8 @@ static bool lead_unusable(const struct job_accept *job, const struct accept_lead
 		return true;
 	if (job->quarantine)
 		return false;
-	if (item->destination_count > 0 && !item->destinations)
+	if ((item->destination_count > 0 && !item->destinations) ||
+		(item->contact_count > 0 && !item->contacts))
 		return true;
 	for (size_t i = 0; i < item->destination_count; i++)
 		for (size_t k = 0; k < i; k++)
@@ -310,6 +377,9 @@ void job_accept_finish(struct job_accept *job)
 	for (size_t i = 0; i < job->count; i++) {
 		free(job->leads[i].deliveries);
 		job->leads[i].deliveries = NULL;
+		free(job->leads[i].mails);
+		job->leads[i].mails = NULL;
+		job->leads[i].mail_count = 0;
 	}
 }
 

@@ -1,10 +1,11 @@
 /*
  * claim: in two steps. First ids, from the partial index over what waits; then, row by
  * row, what is needed to send, until max_bytes is reached. Nothing is marked: who is in
- * flight is the relay's memory.
+ * flight is the relay's memory. (Of mails, a digest is frozen: mail_claim.c.)
  */
 #include "job.h"
 #include "leadrelay/log.h"
+#include "mailing.h"
 #include "queue.h"
 
 #include <inttypes.h>
@@ -20,6 +21,23 @@ struct picks {
 	size_t count;
 	size_t room;
 };
+
+/* Where a destination's work is queued. */
+struct shelf {
+	enum sql same, later, next_due;
+	enum queue last;
+	bool mails;
+};
+static const struct shelf of_deliveries = {
+	SQL_CLAIM_SAME, SQL_CLAIM_LATER, SQL_CLAIM_NEXT_DUE, QUEUE_DESTINATION, false};
+static const struct shelf of_mails = {
+	SQL_MAIL_SAME, SQL_MAIL_LATER, SQL_MAIL_NEXT_DUE, QUEUE_DIGEST, true};
+
+/* Once claim_run has asked for the destination of mails. */
+static const struct shelf *shelf_of(const struct db *db, const struct job_claim *job)
+{
+	return job->destination == db->mail_destination ? &of_mails : &of_deliveries;
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -53,8 +71,9 @@ static enum err_code pick_queue(struct db *db, const struct job_claim *job,
 	enum queue queue, struct pick after, int64_t until, struct picks *picks,
 	struct err *err)
 {
+	const struct shelf *shelf = shelf_of(db, job);
 	size_t before = picks->count;
-	sqlite3_stmt *stmt = db_stmt(db, SQL_CLAIM_SAME);
+	sqlite3_stmt *stmt = db_stmt(db, shelf->same);
 	enum err_code code;
 
 	sqlite3_bind_int64(stmt, 1, job->destination);
@@ -65,7 +84,7 @@ static enum err_code pick_queue(struct db *db, const struct job_claim *job,
 	code = take_rows(db, stmt, picks, err);
 	if (code != ERR_OK)
 		return code;
-	stmt = db_stmt(db, SQL_CLAIM_LATER);
+	stmt = db_stmt(db, shelf->later);
 	sqlite3_bind_int64(stmt, 1, job->destination);
 	sqlite3_bind_int(stmt, 2, (int)queue);
 	sqlite3_bind_int64(stmt, 3, after.due_at);
@@ -74,6 +93,7 @@ static enum err_code pick_queue(struct db *db, const struct job_claim *job,
 	return take_rows(db, stmt, picks, err);
 }
 
+/* An open window is nobody's to close. */
 static enum err_code pick_queues(struct db *db, const struct job_claim *job,
 	enum queue first, enum queue last, struct pick after, int64_t until,
 	struct picks *picks, struct err *err)
@@ -81,7 +101,9 @@ static enum err_code pick_queues(struct db *db, const struct job_claim *job,
 	enum err_code code = ERR_OK;
 
 	for (enum queue queue = first; queue <= last && code == ERR_OK; queue++)
-		code = pick_queue(db, job, queue, after, until, picks, err);
+		code = pick_queue(db, job, queue, after,
+			queue == QUEUE_DIGEST && until > job->now ? job->now : until,
+			picks, err);
 	if (picks->count > 1)
 		qsort(picks->items, picks->count, sizeof(picks->items[0]), compare);
 	return code;
@@ -93,18 +115,18 @@ static enum err_code pick_waiting(
 {
 	struct pick after = {job->after_due, job->after_id};
 	struct picks round = {.room = QUEUE_COUNT * (size_t)job->max};
+	enum queue last = shelf_of(db, job)->last;
 	enum err_code code;
 
-	code = pick_queues(
-		db, job, QUEUE_FRESH, QUEUE_DESTINATION, after, INT64_MAX, picks, err);
+	code = pick_queues(db, job, QUEUE_FRESH, last, after, INT64_MAX, picks, err);
 	if (code != ERR_OK || picks->count >= (size_t)job->max ||
 		(job->after_due == 0 && job->after_id == 0))
 		return code;
 	round.items = calloc(round.room, sizeof(round.items[0]));
 	if (!round.items)
 		return err_set(err, ERR_NOMEM, "claiming: out of memory");
-	code = pick_queues(db, job, QUEUE_FRESH, QUEUE_DESTINATION, (struct pick){0},
-		job->after_due, &round, err);
+	code = pick_queues(db, job, QUEUE_FRESH, last, (struct pick){0}, job->after_due,
+		&round, err);
 	for (size_t i = 0; i < round.count && picks->count < (size_t)job->max; i++)
 		if (compare(&round.items[i], &after) <= 0)
 			picks->items[picks->count++] = round.items[i];
@@ -121,11 +143,12 @@ static enum err_code pick_ids(const struct job_claim *job, struct picks *picks)
 
 static enum err_code next_due(struct db *db, struct job_claim *job, struct err *err)
 {
+	const struct shelf *shelf = shelf_of(db, job);
 	enum err_code code = ERR_OK;
 
-	for (enum queue queue = QUEUE_RETRY; queue <= QUEUE_DESTINATION && code == ERR_OK;
+	for (enum queue queue = QUEUE_RETRY; queue <= shelf->last && code == ERR_OK;
 		queue++) {
-		sqlite3_stmt *stmt = db_stmt(db, SQL_CLAIM_NEXT_DUE);
+		sqlite3_stmt *stmt = db_stmt(db, shelf->next_due);
 		int64_t due_at = 0;
 
 		sqlite3_bind_int64(stmt, 1, job->destination);
@@ -154,7 +177,7 @@ static enum err_code pick(
 		code = next_due(db, job, err);
 		if (code != ERR_OK)
 			return code;
-		return pick_queues(db, job, QUEUE_RETRY, QUEUE_DESTINATION, after,
+		return pick_queues(db, job, QUEUE_RETRY, shelf_of(db, job)->last, after,
 			job->now, picks, err);
 	case CLAIM_WAITING:
 		return pick_waiting(db, job, picks, err);
@@ -164,24 +187,24 @@ static enum err_code pick(
 
 /* ---- what is needed to send ---- */
 
-static enum err_code read_lead(sqlite3_stmt *stmt, struct claimed *item, struct err *err)
+enum err_code lead_read(sqlite3_stmt *stmt, int first, struct lead *out, struct err *err)
 {
-	const char *fields = (const char *)sqlite3_column_text(stmt, 11);
-	const char *extra = (const char *)sqlite3_column_text(stmt, 12);
+	const char *fields = (const char *)sqlite3_column_text(stmt, first + 4);
+	const char *extra = (const char *)sqlite3_column_text(stmt, first + 5);
 	enum err_code code = ERR_CORRUPT;
 
 	if (fields)
-		code = lead_from_json(&item->lead, fields, extra, err);
+		code = lead_from_json(out, fields, extra, err);
 	if (code != ERR_OK)
 		return code == ERR_NOMEM ? code : ERR_CORRUPT;
-	item->lead.received_at = sqlite3_column_int64(stmt, 9);
-	item->lead.test = sqlite3_column_int(stmt, 10) != 0;
-	if (!db_uuid(stmt, 7, &item->lead.id))
+	out->received_at = sqlite3_column_int64(stmt, first + 2);
+	out->test = sqlite3_column_int(stmt, first + 3) != 0;
+	if (!db_uuid(stmt, first, &out->id))
 		code = ERR_CORRUPT;
 	else
-		code = db_text(stmt, 8, &item->lead.source, err);
+		code = db_text(stmt, first + 1, &out->source, err);
 	if (code != ERR_OK)
-		lead_finish(&item->lead);
+		lead_finish(out);
 	return code;
 }
 
@@ -208,7 +231,7 @@ static enum err_code load(struct db *db, int64_t destination, struct pick pick,
 		.age_from = sqlite3_column_int64(stmt, 4),
 		.last_outcome = (enum outcome_kind)sqlite3_column_int(stmt, 5),
 		.edited = sqlite3_column_int(stmt, 6) != 0};
-	code = read_lead(stmt, item, err);
+	code = lead_read(stmt, 7, &item->lead, err);
 	if (code == ERR_OK)
 		*bytes_out = 1 + sqlite3_column_bytes(stmt, 11) +
 			     sqlite3_column_bytes(stmt, 12);
@@ -233,8 +256,12 @@ static enum err_code load_all(
 
 		if (job->max_bytes > 0 && job->count > 0 && total >= job->max_bytes)
 			break;
-		code = load(db, job->destination, picks->items[i],
-			&job->items[job->count], &bytes, err);
+		if (shelf_of(db, job)->mails)
+			code = mail_load(db, picks->items[i].id, job->now,
+				&job->items[job->count], &bytes, err);
+		else
+			code = load(db, job->destination, picks->items[i],
+				&job->items[job->count], &bytes, err);
 		if (code != ERR_OK)
 			break;
 		if (bytes > 0)
@@ -250,8 +277,11 @@ static enum err_code claim_run(struct store_job *base, struct db *db, struct err
 {
 	struct job_claim *job = JOB_OF(job_claim, base);
 	struct picks picks = {0};
-	enum err_code code;
+	int64_t mails;
+	enum err_code code = mail_destination(db, &mails, err);
 
+	if (code != ERR_OK)
+		return code;
 	job_claim_finish(job);
 	job->exhausted = false;
 	job->next_due_at = 0;
@@ -282,6 +312,8 @@ void job_claim_prepare(struct job_claim *job)
 void claimed_finish(struct claimed *claimed)
 {
 	lead_finish(&claimed->lead);
+	mail_item_free(claimed->mail);
+	claimed->mail = NULL;
 }
 
 void job_claim_finish(struct job_claim *job)

@@ -209,9 +209,12 @@ enum err_code db_begin(struct db *db, struct err *err)
 static enum err_code write_line(
 	struct db *db, const struct tally_line *line, struct err *err)
 {
-	int columns = line->source ? (int)TALLY_SOURCE_COUNT : (int)DELIVERY_STATES;
-	sqlite3_stmt *stmt =
-		db_stmt(db, line->source ? SQL_TALLY_SOURCE : SQL_TALLY_DESTINATION);
+	static const enum sql ids[] = {[TALLY_SOURCE] = SQL_TALLY_SOURCE,
+		[TALLY_DESTINATION] = SQL_TALLY_DESTINATION,
+		[TALLY_MAIL_KIND] = SQL_TALLY_MAIL_KIND};
+	int columns = line->of == TALLY_SOURCE ? (int)TALLY_SOURCE_COUNT
+					       : (int)TALLY_COLUMN_COUNT;
+	sqlite3_stmt *stmt = db_stmt(db, ids[line->of]);
 
 	sqlite3_bind_int64(stmt, 1, line->id);
 	for (int i = 0; i < columns; i++)
@@ -246,6 +249,7 @@ void db_forget(struct db *db)
 {
 	db->known_count = 0;
 	db->last_seq = -1;
+	db->mail_destination = -1;
 }
 
 void db_rollback(struct db *db)

@@ -45,10 +45,11 @@ struct db {
 	struct tally tally;
 	struct known_destination *known; /* emptied by every rollback */
 	size_t known_count;
-	int64_t last_seq; /* of a lead; -1: to be asked */
-	int wal_pages;    /* at the last commit */
-	unsigned marks;   /* enum db_mark, of the transaction under way */
-	size_t bytes;     /* written by the transaction under way, roughly */
+	int64_t last_seq;         /* of a lead; -1: to be asked */
+	int64_t mail_destination; /* 0: there is none; -1: to be asked */
+	int wal_pages;            /* at the last commit */
+	unsigned marks;           /* enum db_mark, of the transaction under way */
+	size_t bytes;             /* written by the transaction under way, roughly */
 	/* readers: cut off when mono passes deadline_at; 0: never */
 	const struct clock *clock;
 	int64_t deadline_at;

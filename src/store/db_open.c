@@ -243,6 +243,7 @@ enum err_code db_open(struct db **out, const struct db_options *options, struct 
 			err, ERR_NOMEM, "opening %s: out of memory", options->path);
 	db->clock = options->clock;
 	db->last_seq = -1;
+	db->mail_destination = -1;
 	code = open_sqlite(db, options, &mine);
 	if (code != ERR_OK) {
 		db_close(db);

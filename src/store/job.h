@@ -21,6 +21,10 @@ enum lead_state { /* stored in the database: never renumber */
 };
 enum err_code delivery_add(struct db *db, int64_t lead, int64_t destination, int64_t now,
 	int64_t *id_out, struct err *err);
+/* A kept lead has no delivery (any more): retention takes it when it is older than the
+ * age of delivered ones since then (0: at once). And: it has one again. */
+enum err_code idle_add(struct db *db, int64_t lead, int64_t since, struct err *err);
+enum err_code idle_end(struct db *db, int64_t lead, struct err *err);
 
 /* fingerprint.c */
 enum fingerprint_kind { /* stored in the database: never renumber */
@@ -55,9 +59,16 @@ enum err_code fingerprint_put(
 enum err_code lead_texts(
 	const struct lead *lead, char **fields, char **extra, struct err *err);
 
-/* names.c: every destination with its counters as committed (and what the transaction
- * under way wrote of them). *out is the caller's to free. */
+/* claim.c: a lead from the columns id, source's name, received_at, test, fields, extra,
+ * from first on. ERR_CORRUPT: unreadable; nothing to finish then. */
+enum err_code lead_read(sqlite3_stmt *stmt, int first, struct lead *out, struct err *err);
+
+/* names.c: every destination (the one for mails among them) with its counters as
+ * committed (and what the transaction under way wrote of them). *out is the caller's to
+ * free. */
 enum err_code read_destinations(
 	struct db *db, struct destination_row **out, size_t *count_out, struct err *err);
+/* The internal one: no lead goes there. */
+bool destination_is_mail(const struct destination_row *row);
 
 #endif

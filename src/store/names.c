@@ -2,7 +2,7 @@
  * names: the sources and destinations of the configuration, and all that were once in it.
  * Rows are never removed: leads and counters refer to them.
  */
-#include "job.h"
+#include "mailing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,7 +42,27 @@ static enum err_code put_names(struct db *db, struct job_names *job, struct err 
 	return code;
 }
 
+static enum err_code configure_mail(struct db *db, struct job_names *job, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code;
+
+	if (!job->mail)
+		return mail_destination(db, &job->mail_destination, err);
+	code = mail_destination_made(db, job->now, &job->mail_destination, err);
+	if (code != ERR_OK)
+		return code;
+	stmt = db_stmt(db, SQL_MAIL_CONFIGURE);
+	sqlite3_bind_int64(stmt, 1, job->mail_destination);
+	return db_run_one(db, stmt, err);
+}
+
 /* ---- all rows ---- */
+
+bool destination_is_mail(const struct destination_row *row)
+{
+	return strcmp(row->name, MAIL_DESTINATION) == 0;
+}
 
 static void read_destination(sqlite3_stmt *stmt, struct destination_row *row)
 {
@@ -63,9 +83,11 @@ static void read_destination(sqlite3_stmt *stmt, struct destination_row *row)
 static enum err_code oldest_pending(
 	struct db *db, struct destination_row *row, struct err *err)
 {
-	sqlite3_stmt *stmt = db_stmt(db, SQL_OLDEST_PENDING);
+	bool mail = destination_is_mail(row);
+	sqlite3_stmt *stmt = db_stmt(db, mail ? SQL_MAIL_OLDEST : SQL_OLDEST_PENDING);
 
-	sqlite3_bind_int64(stmt, 1, row->id);
+	if (!mail)
+		sqlite3_bind_int64(stmt, 1, row->id);
 	return db_int(db, stmt, 0, &row->oldest_pending_at, err);
 }
 
@@ -112,7 +134,7 @@ static bool parked_as_removed(const struct health *health)
 	return health->state == HEALTH_PARKED && health->reason == REASON_REMOVED;
 }
 
-static void park_as_removed(struct health *health, int64_t now)
+static void park_as_removed(struct health *health, const char *what, int64_t now)
 {
 	health->open_ms = health_open_ms(health, now);
 	health->state = HEALTH_PARKED;
@@ -123,7 +145,7 @@ static void park_as_removed(struct health *health, int64_t now)
 	health->asks_itself = false;
 	health->forbidden_delivery = 0;
 	snprintf(health->error, sizeof(health->error),
-		"it is no longer in the configuration and has leads waiting");
+		"it is no longer in the configuration and has %s waiting", what);
 }
 
 static void bring_back(struct health *health, int64_t now)
@@ -150,14 +172,15 @@ static enum err_code review(struct db *db, struct job_names *job,
 	struct destination_row *row, struct err *err)
 {
 	bool removed = !row->configured && row->pending + row->held > 0;
+	bool mail = destination_is_mail(row);
 	enum err_code code = ERR_OK;
 
-	if (removed)
+	if (removed && !mail)
 		code = note_removed(job, row->name, err);
 	if (code != ERR_OK || removed == parked_as_removed(&row->health))
 		return code;
 	if (removed)
-		park_as_removed(&row->health, job->now);
+		park_as_removed(&row->health, mail ? "mails" : "leads", job->now);
 	else if (row->configured)
 		bring_back(&row->health, job->now);
 	else
@@ -169,7 +192,8 @@ static bool unusable(const struct store_name *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!names || !names[i].name || strlen(names[i].name) == 0 ||
-			strlen(names[i].name) >= 128)
+			strlen(names[i].name) >= 128 ||
+			strcmp(names[i].name, MAIL_DESTINATION) == 0)
 			return true;
 	return false;
 }
@@ -190,6 +214,8 @@ static enum err_code names_run(struct store_job *base, struct db *db, struct err
 	code = db_write_tally(db, err);
 	if (code == ERR_OK)
 		code = put_names(db, job, err);
+	if (code == ERR_OK)
+		code = configure_mail(db, job, err);
 	if (code == ERR_OK)
 		code = read_destinations(db, &rows, &count, err);
 	for (size_t i = 0; i < count && code == ERR_OK; i++)

@@ -111,6 +111,17 @@ int64_t reader_source(struct reader *reader, const char *name)
 	return id_of(reader, SQL_SOURCE_ID, name);
 }
 
+/* No lead goes to the one for mails, so it is not among those people know. */
+static void leave_out_mail(struct destination_row *rows, size_t *count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++)
+		if (!destination_is_mail(&rows[i]))
+			rows[kept++] = rows[i];
+	*count = kept;
+}
+
 enum err_code reader_destinations(struct reader *reader, struct destination_row **out,
 	size_t *count_out, struct err *err)
 {
@@ -121,6 +132,7 @@ enum err_code reader_destinations(struct reader *reader, struct destination_row 
 		code = read_destinations(reader->db, out, count_out, &mine);
 	if (reading_end(reader, code, &mine) != ERR_OK)
 		return err_set(err, code, "%s", mine.text);
+	leave_out_mail(*out, count_out);
 	return ERR_OK;
 }
 

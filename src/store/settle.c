@@ -7,6 +7,7 @@
  * to a delivery (the destination has it).
  */
 #include "job.h"
+#include "mailing.h"
 #include "queue.h"
 
 #include <inttypes.h>
@@ -93,10 +94,10 @@ static enum err_code remember(struct db *db, const struct job_settle *job,
 	return db_run_one(db, stmt, err);
 }
 
-static enum err_code add_attempt(struct db *db, int64_t delivery,
+static enum err_code add_attempt(struct db *db, enum sql id, int64_t delivery,
 	const struct settled_exchange *exchange, struct err *err)
 {
-	sqlite3_stmt *stmt = db_stmt(db, SQL_ATTEMPT_ADD);
+	sqlite3_stmt *stmt = db_stmt(db, id);
 
 	sqlite3_bind_int64(stmt, 1, delivery);
 	sqlite3_bind_int64(stmt, 2, exchange->at);
@@ -142,17 +143,22 @@ static enum err_code settle_state(struct db *db, struct job_settle *job, struct 
 static enum err_code settle_run(struct store_job *base, struct db *db, struct err *err)
 {
 	struct job_settle *job = JOB_OF(job_settle, base);
+	bool mail = false;
 	enum err_code code;
 
 	if (job->event > DELIVERY_REFUSE || (job->exchange_count > 0 && !job->exchanges))
 		return err_set(err, ERR_INVALID, "settling: incomplete job");
 	db->marks |= DB_SETTLED;
-	code = settle_state(db, job, err);
+	code = mail_is_destination(db, job->destination, &mail, err);
+	if (code == ERR_OK)
+		code = mail ? mail_settle(db, job, (int)queue_of(job), err)
+			    : settle_state(db, job, err);
 	for (size_t i = 0; i < job->exchange_count && code == ERR_OK; i++)
-		code = add_attempt(db, job->delivery, &job->exchanges[i], err);
+		code = add_attempt(db, mail ? SQL_MAIL_ATTEMPT_ADD : SQL_ATTEMPT_ADD,
+			job->delivery, &job->exchanges[i], err);
 	if (code == ERR_OK && job->has_health)
 		code = db_put_health(db, job->destination, &job->health, err);
-	if (code == ERR_OK && job->revive != 0)
+	if (code == ERR_OK && job->revive != 0 && !mail)
 		code = revive(db, job, err);
 	return code;
 }
@@ -182,9 +188,13 @@ void job_settle_finish(struct job_settle *job)
 
 static enum err_code wake(struct db *db, struct job_health *job, struct err *err)
 {
-	sqlite3_stmt *stmt = db_stmt(db, SQL_WAKE);
-	enum err_code code;
+	sqlite3_stmt *stmt;
+	bool mail = false;
+	enum err_code code = mail_is_destination(db, job->destination, &mail, err);
 
+	if (code != ERR_OK)
+		return code;
+	stmt = db_stmt(db, mail ? SQL_MAIL_WAKE : SQL_WAKE);
 	sqlite3_bind_int64(stmt, 1, job->destination);
 	sqlite3_bind_int64(stmt, 2, job->now);
 	sqlite3_bind_int(stmt, 3, WAKE_MAX);

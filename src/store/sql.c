@@ -9,6 +9,12 @@
 	" AND ((?8 = 0 AND ?9 = 0) OR EXISTS (SELECT 1 FROM delivery WHERE lead = seq" \
 	" AND (?8 = 0 OR (?8 >> state) & 1) AND (?9 = 0 OR destination = ?9)))"
 
+#define TALLY_SET \
+	"accepted = accepted + ?2, pending = pending + ?3, held = held + ?4," \
+	" delivered = delivered + ?5, dead = dead + ?6, discarded = discarded + ?7," \
+	" died = died + ?8, pruned_delivered = pruned_delivered + ?9," \
+	" pruned_dead = pruned_dead + ?10, pruned_discarded = pruned_discarded + ?11"
+
 const char *const sql_text[SQL_COUNT] = {
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_META_PUT] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
@@ -18,11 +24,12 @@ const char *const sql_text[SQL_COUNT] = {
 		"UPDATE source SET requests = requests + ?2, accepted = accepted + ?3,"
 		" duplicates = duplicates + ?4, quarantined = quarantined + ?5,"
 		" waiting = waiting + ?6, rejected = rejected + ?7, test = test + ?8,"
-		" last_at = max(last_at, ?9) WHERE id = ?1",
-	[SQL_TALLY_DESTINATION] =
-		"UPDATE destination SET accepted = accepted + ?2, pending = pending + ?3,"
-		" held = held + ?4, delivered = delivered + ?5, dead = dead + ?6,"
-		" discarded = discarded + ?7 WHERE id = ?1",
+		" last_at = max(last_at, ?9), quarantines = quarantines + ?10,"
+		" pruned_accepted = pruned_accepted + ?11,"
+		" pruned_quarantined = pruned_quarantined + ?12,"
+		" pruned_test = pruned_test + ?13 WHERE id = ?1",
+	[SQL_TALLY_DESTINATION] = "UPDATE destination SET " TALLY_SET " WHERE id = ?1",
+	[SQL_TALLY_MAIL_KIND] = "UPDATE mail_kind SET " TALLY_SET " WHERE id = ?1",
 
 	/* names and health */
 	[SQL_SOURCES_UNSET] = "UPDATE source SET configured = 0 WHERE configured <> 0",
@@ -71,6 +78,9 @@ const char *const sql_text[SQL_COUNT] = {
 		"INSERT INTO lead (seq, id, source, received_at, state, test, email,"
 		" company, problem, fields, extra, raw_of, raw)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+	[SQL_IDLE_ADD] = "INSERT INTO idle (lead, since) VALUES (?1, ?2)"
+			 " ON CONFLICT (lead) DO UPDATE SET since = excluded.since",
+	[SQL_IDLE_END] = "DELETE FROM idle WHERE lead = ?1",
 	[SQL_DELIVERY_ADD] =
 		"INSERT INTO delivery (lead, destination, state, queue, due_at, age_from)"
 		" VALUES (?1, ?2, 1, 1, ?3, ?4)",
@@ -99,6 +109,72 @@ const char *const sql_text[SQL_COUNT] = {
 		" FROM delivery d JOIN lead l ON l.seq = d.lead"
 		" JOIN source s ON s.id = l.source"
 		" WHERE d.id = ?1 AND d.state = 1 AND d.destination = ?2",
+
+	/* mails: the work of the destination "(mail)"; queues as above, 4 its digest's
+	 * window is open, 5 it goes with its carrier */
+	[SQL_MAIL_DESTINATION] = "SELECT id FROM destination WHERE name = '(mail)'",
+	[SQL_MAIL_DESTINATION_ADD] =
+		"INSERT INTO destination (name, kind, configured, keeps_key, health, since)"
+		" VALUES ('(mail)', 'email', 0, 0, 1, ?1)",
+	[SQL_MAIL_CONFIGURE] = "UPDATE destination SET configured = 1 WHERE id = ?1",
+	[SQL_MAIL_OLDEST] = "SELECT created_at FROM mail WHERE id ="
+			    " (SELECT min(id) FROM mail WHERE state = 1 AND state <> 3)",
+	[SQL_MAIL_ADD] =
+		"INSERT INTO mail (kind, lead, notice, contact, created_at, state, queue,"
+		" due_at, digest_at, age_from) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9)",
+	[SQL_MAIL_SAME] = "SELECT id, due_at FROM mail WHERE"
+			  " state = 1 AND queue = ?2 AND due_at = ?3 AND id > ?4"
+			  " ORDER BY id LIMIT ?5",
+	[SQL_MAIL_LATER] = "SELECT id, due_at FROM mail WHERE"
+			   " state = 1 AND queue = ?2 AND due_at > ?3 AND due_at <= ?4"
+			   " ORDER BY due_at, id LIMIT ?5",
+	[SQL_MAIL_NEXT_DUE] = "SELECT min(due_at) FROM mail WHERE"
+			      " state = 1 AND queue = ?2 AND due_at > ?3",
+	[SQL_MAIL_LOAD] =
+		"SELECT kind, lead, notice, contact, uid, created_at, due_at, attempts, few,"
+		" age_from, outcome, queue, digest_at, carrier, (SELECT value FROM meta"
+		" WHERE key = 'relay') FROM mail WHERE id = ?1 AND state = 1",
+	/* a window that is over, of one contact: all of it goes with the one that is
+	   claimed */
+	[SQL_MAIL_FREEZE] =
+		"UPDATE mail SET carrier = ?1, queue = CASE WHEN id = ?1 THEN 2 ELSE 5 END"
+		" WHERE digest_at = ?2 AND contact = ?3 COLLATE NOCASE AND carrier IS NULL"
+		" AND digest_at > 0 AND state = 1",
+	[SQL_MAIL_LEAD] =
+		"SELECT l.id, s.name, l.received_at, l.test, l.fields, l.extra"
+		" FROM mail m CROSS JOIN lead l ON l.seq = m.lead JOIN source s ON s.id = l.source"
+		" WHERE m.id = ?1 LIMIT ?2",
+	[SQL_MAIL_LEADS] =
+		"SELECT l.id, s.name, l.received_at, l.test, l.fields, l.extra"
+		" FROM mail m CROSS JOIN lead l ON l.seq = m.lead JOIN source s ON s.id = l.source"
+		" WHERE m.carrier = ?1 AND m.carrier IS NOT NULL ORDER BY m.id LIMIT ?2",
+	[SQL_MAIL_COUNT] =
+		"SELECT count(*) FROM mail WHERE carrier = ?1 AND carrier IS NOT NULL",
+	[SQL_MAIL_NOTICE] = "SELECT subject, text, html FROM notice WHERE id = ?1",
+	[SQL_MAIL_ATTACHMENTS] = "SELECT type, name, content_id, bytes FROM attachment"
+				 " WHERE notice = ?1 ORDER BY n",
+	[SQL_MAIL_GET] = "SELECT kind, state, carrier FROM mail WHERE id = ?1",
+	[SQL_MAIL_SETTLE] =
+		"UPDATE mail SET state = ?3, queue = ?4, due_at = ?5,"
+		" attempts = attempts + ?6, few = few + ?7, outcome = ?8, reason = ?9,"
+		" error = ?10, settled_at = ?11 WHERE id = ?1 AND state = ?2",
+	[SQL_MAIL_SETTLE_LATE] =
+		"UPDATE mail SET attempts = attempts + ?3, few = few + ?4,"
+		" outcome = ?5 WHERE id = ?1 AND state = ?2",
+	/* what its carrier became, those it carries become, from the same state */
+	[SQL_MAIL_FOLLOW] =
+		"UPDATE mail SET state = ?3, settled_at = ?4, outcome = ?5, reason = ?6"
+		" WHERE carrier = ?1 AND carrier IS NOT NULL AND id <> ?1 AND state = ?2",
+	[SQL_MAIL_REVIVE] =
+		"UPDATE mail SET state = 1, queue = 3, due_at = ?2,"
+		" settled_at = NULL WHERE id = ?1 AND state = 4 AND reason = 10",
+	[SQL_MAIL_WAKE] = "UPDATE mail SET due_at = ?2 WHERE id IN"
+			  " (SELECT id FROM mail WHERE state = 1"
+			  "  AND queue = 3 AND due_at > ?2 ORDER BY due_at LIMIT ?3)",
+	[SQL_MAIL_ATTEMPT_ADD] =
+		"INSERT INTO mail_attempt (mail, n, at, duration_ms, outcome, reason,"
+		" status, error) VALUES (?1, (SELECT coalesce(max(n), 0) + 1"
+		" FROM mail_attempt WHERE mail = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
 
 	/* settle: by primary key, and only from the state that was read */
 	[SQL_SETTLE_GET] = "SELECT destination, state FROM delivery WHERE id = ?1",
@@ -189,7 +265,8 @@ const char *const sql_text[SQL_COUNT] = {
 	/* reader */
 	[SQL_DESTINATION_IDS] = "SELECT id FROM destination ORDER BY id",
 	[SQL_SOURCE_ID] = "SELECT id FROM source WHERE name = ?1",
-	[SQL_DESTINATION_ID] = "SELECT id FROM destination WHERE name = ?1",
+	[SQL_DESTINATION_ID] =
+		"SELECT id FROM destination WHERE name = ?1 AND name <> '(mail)'",
 	[SQL_SOURCES] = "SELECT id, name, configured, accepted, duplicates, quarantined,"
 			" rejected, test, requests, last_at FROM source ORDER BY id",
 	[SQL_QUARANTINED] = "SELECT sum(waiting) FROM source",
@@ -211,10 +288,11 @@ const char *const sql_text[SQL_COUNT] = {
 		" FROM attempt WHERE delivery = ?1 ORDER BY n",
 	[SQL_RAW] = "SELECT coalesce(l.raw, a.raw) FROM lead l"
 		    " LEFT JOIN lead a ON a.seq = l.raw_of WHERE l.seq = ?1",
-	[SQL_ACCOUNTING] = "SELECT coalesce(sum(accepted), 0), coalesce(sum(pending), 0),"
-			   " coalesce(sum(held), 0), coalesce(sum(delivered), 0),"
-			   " coalesce(sum(dead), 0), coalesce(sum(discarded), 0)"
-			   " FROM destination WHERE ?1 = 0 OR id = ?1",
+	[SQL_ACCOUNTING] =
+		"SELECT coalesce(sum(accepted), 0), coalesce(sum(pending), 0),"
+		" coalesce(sum(held), 0), coalesce(sum(delivered), 0),"
+		" coalesce(sum(dead), 0), coalesce(sum(discarded), 0)"
+		" FROM destination WHERE id = ?1 OR (?1 = 0 AND name <> '(mail)')",
 
 	/* check: rows counted anew, in ranges of keys */
 	[SQL_CHECK_DELIVERIES] =

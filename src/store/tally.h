@@ -23,16 +23,30 @@ enum tally_source {
 	TALLY_REJECTED,
 	TALLY_TEST,
 	TALLY_LAST_AT, /* the latest, not a sum */
+	TALLY_QUARANTINES,
+	TALLY_PRUNED_ACCEPTED,
+	TALLY_PRUNED_QUARANTINED,
+	TALLY_PRUNED_TEST,
 	TALLY_SOURCE_COUNT
 };
 
-#define TALLY_COLUMNS 8
+enum tally_of { TALLY_SOURCE, TALLY_DESTINATION, TALLY_MAIL_KIND };
+
+enum tally_column { /* of a destination or a kind of mail */
+	TALLY_NEW,  /* accepted; then those of enum delivery_state */
+	TALLY_DIED = DELIVERY_STATES,
+	TALLY_PRUNED_DELIVERED,
+	TALLY_PRUNED_DEAD,
+	TALLY_PRUNED_DISCARDED,
+	TALLY_COLUMN_COUNT
+};
+
+#define TALLY_COLUMNS 12
 
 struct tally_line {
-	bool source; /* else a destination */
+	enum tally_of of;
 	int64_t id;
-	int64_t value[TALLY_COLUMNS]; /* enum tally_source; or accepted at 0 and each
-					 state */
+	int64_t value[TALLY_COLUMNS]; /* enum tally_source; or enum tally_column */
 };
 struct tally_list {
 	struct tally_line *lines;
@@ -49,6 +63,15 @@ void tally_count(struct tally *tally, int64_t source, enum tally_source what, in
 void tally_new(struct tally *tally, int64_t destination); /* a delivery, pending */
 void tally_move(struct tally *tally, int64_t destination, enum delivery_state from,
 	enum delivery_state to);
+/* A row in that state is removed and goes on being counted. */
+void tally_prune(struct tally *tally, int64_t destination, enum delivery_state state);
+/* The same for n mails: of the destination for mails and of their kind (enum mail_kind).
+ */
+void tally_mail_new(struct tally *tally, int64_t destination, int kind);
+void tally_mail_move(struct tally *tally, int64_t destination, int kind,
+	enum delivery_state from, enum delivery_state to, int64_t n);
+void tally_mail_prune(
+	struct tally *tally, int64_t destination, int kind, enum delivery_state state);
 
 bool tally_keep(struct tally *tally); /* false: out of memory, the job must fail */
 void tally_drop(struct tally *tally); /* what the job counted */

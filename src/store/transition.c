@@ -99,6 +99,8 @@ static enum err_code create(struct db *db, struct job_transition *job, int64_t l
 		return ERR_OK;
 	code = delivery_add(db, lead, destination, job->now, &id, err);
 	if (code == ERR_OK)
+		code = idle_end(db, lead, err);
+	if (code == ERR_OK)
 		note_pending(job, id, destination);
 	return code;
 }
@@ -308,7 +310,10 @@ static enum err_code become_lead(struct db *db, struct job_transition *job,
 	tally_count(&db->tally, facts->source, TALLY_WAITING, -1);
 	tally_count(&db->tally, facts->source, TALLY_ACCEPTED, 1);
 	tally_count(&db->tally, facts->source, TALLY_TEST, facts->test);
-	return put_state(db, facts->seq, LEAD_KEPT, err);
+	code = put_state(db, facts->seq, LEAD_KEPT, err);
+	if (code == ERR_OK && job->to == 0 && job->route_count == 0)
+		code = idle_add(db, facts->seq, facts->received_at, err);
+	return code;
 }
 
 static enum err_code replay_quarantined(struct db *db, struct job_transition *job,
