@@ -65,6 +65,7 @@ static const struct command commands[] = {
 	{"destinations", run_destinations, check_destinations},
 	{"resume", run_resume, NULL},
 	{"check", run_check, NULL},
+	{"report", run_report, check_report},
 };
 
 static const struct command *find_command(const cJSON *request, struct err *err)

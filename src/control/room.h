@@ -11,6 +11,8 @@
  * FILTERS, "dry_run":false, "again":false, "set":{"field":"text"}, "to":"name"}
  *   {"command":"destinations", "action":"park|resume", "name":"...", "why":"..."}
  *   {"command":"resume"}   {"command":"check"}
+ *   {"command":"report", "name":"..." or "since" and "until", "format":"text",
+ * "send":false}
  *
  * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
  * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
@@ -132,7 +134,9 @@ void run_change(struct run *run);
 void run_destinations(struct run *run);
 void run_resume(struct run *run);
 void run_check(struct run *run);
+void run_report(struct run *run);
 
 enum err_code change_check_request(const cJSON *request, int64_t now, struct err *err);
+enum err_code check_report(const cJSON *request, int64_t now, struct err *err);
 
 #endif

@@ -67,6 +67,14 @@ const struct option_rule destinations_options[] = {
 	{"why", "TEXT", "park: the reason, for your colleagues", false, '\0'},
 	LAST_OPTION};
 
+const struct option_rule report_options[] = {
+	{"since", "T", "the period's begin: RFC 3339, or an age such as 7d; 24h", false,
+		'\0'},
+	{"until", "T", "its end, exclusive: RFC 3339, or an age; now", false, '\0'},
+	{"format", "F", "text, html, csv or json", false, '\0'},
+	{"send", NULL, "queue it as mails to the report's `to` instead", false, '\0'},
+	LAST_OPTION};
+
 const struct command commands[] = {
 	{"status", cmd_status, NEED_STATE_DIR, no_options, "status",
 		"is everything all right?",
@@ -119,6 +127,14 @@ const struct command commands[] = {
 		"After three unclean exits within 10 minutes leadrelayd takes leads in and "
 		"delivers none\nuntil this is said.\n",
 		"leadctl resume"},
+	{"report", cmd_report, NEED_STATE_DIR, report_options,
+		"report [NAME | --since T --until T] [--format F] [--send]",
+		"figures of a period",
+		"NAME is a report of the configuration: its last full period, in its time "
+		"zone. Without\na name: any period, the last 24 hours by default, in UTC. "
+		"What is waiting, held, dead\nor discarded is what is so now. Ids and "
+		"numbers only, never a person.\n",
+		"leadctl report daily --format html > daily.html"},
 	{"check", cmd_check, NEED_CONFIG, no_options, "check",
 		"count everything anew and compare",
 		"The counters against the rows, and the store's integrity. Exit 3 when "
@@ -135,8 +151,8 @@ const struct command commands[] = {
 };
 
 static const char *const later[] = {"import", "reconcile", "export", "notifications",
-	"report", "shape", "forget", "prune", "backup", "restore", "salvage", "doctor",
-	"init", "tail"};
+	"shape", "forget", "prune", "backup", "restore", "salvage", "doctor", "init",
+	"tail"};
 
 const struct command *command_find(const char *name)
 {
