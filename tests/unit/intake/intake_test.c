@@ -30,6 +30,8 @@ struct store {
 	int64_t destination, source, rejected;
 	bool check_content;
 	char key[300], raw[1000], quarantine[256], field[100];
+	char contacts[300]; /* of all leads: "a b | c" */
+	int64_t digest_ms;
 };
 
 bool store_working(const struct store *store)
@@ -44,8 +46,10 @@ void job_accept_prepare(struct job_accept *job)
 
 void job_accept_finish(struct job_accept *job)
 {
-	for (size_t i = 0; i < job->count; i++)
+	for (size_t i = 0; i < job->count; i++) {
 		free(job->leads[i].deliveries);
+		free(job->leads[i].mails);
+	}
 }
 
 static struct store *the_store;
@@ -64,6 +68,20 @@ void job_rejected_prepare(struct job_rejected *job)
 	job->job.run = count_rejected;
 }
 
+static void look_at_contacts(struct store *store, const struct job_accept *job)
+{
+	struct buf all = BUF_INIT;
+
+	for (size_t i = 0; i < job->count; i++) {
+		buf_adds(&all, i > 0 ? "| " : "");
+		for (size_t j = 0; j < job->leads[i].contact_count; j++)
+			buf_addf(&all, "%s ", job->leads[i].contacts[j]);
+	}
+	snprintf(store->contacts, sizeof(store->contacts), "%s", buf_str(&all));
+	store->digest_ms = job->digest_ms;
+	buf_finish(&all);
+}
+
 static void look_at(struct store *store, const struct job_accept *job)
 {
 	const struct accept_lead *lead = &job->leads[0];
@@ -73,6 +91,7 @@ static void look_at(struct store *store, const struct job_accept *job)
 	store->destinations = lead->destination_count;
 	store->destination = lead->destination_count > 0 ? lead->destinations[0] : 0;
 	store->check_content = job->check_content;
+	look_at_contacts(store, job);
 	snprintf(store->key, sizeof(store->key), "%s",
 		job->idempotency_key ? job->idempotency_key : "-");
 	snprintf(store->raw, sizeof(store->raw), "%.*s", (int)job->raw_len, job->raw);
@@ -97,6 +116,13 @@ static void accept_leads(struct store *store, struct job_accept *job)
 			lead->deliveries =
 				calloc(lead->destination_count, sizeof(int64_t));
 			lead->deliveries[0] = 77;
+		}
+		if (lead->result == ACCEPT_NEW && lead->contact_count > 0 &&
+			job->digest_ms == 0) {
+			lead->mails = calloc(lead->contact_count, sizeof(int64_t));
+			lead->mail_count = lead->contact_count;
+			for (size_t j = 0; j < lead->mail_count; j++)
+				lead->mails[j] = 500 + (int64_t)j;
 		}
 	}
 }
@@ -139,6 +165,8 @@ enum err_code store_submit(struct store *store, struct store_job *job, struct er
 
 /* ---- the fixture ---- */
 
+#define MAIL_ID 9
+
 struct fixture {
 	uv_loop_t loop;
 	struct store store;
@@ -155,6 +183,8 @@ struct fixture {
 	char *origins[1];
 	int64_t accepted_destination, accepted_delivery, wrong;
 	int accepted, wrong_calls, quarantined, released;
+	int mails, later; /* told to the relay: due now, due later */
+	int64_t last_mail;
 	char problem[256];
 };
 
@@ -162,6 +192,12 @@ static void on_accepted(void *ctx, int64_t destination, int64_t delivery)
 {
 	struct fixture *f = ctx;
 
+	if (destination == MAIL_ID) {
+		f->mails += delivery > 0;
+		f->later += delivery == 0;
+		f->last_mail = delivery;
+		return;
+	}
 	f->accepted++;
 	f->accepted_destination = destination;
 	f->accepted_delivery = delivery;
@@ -383,7 +419,8 @@ static void wrong_tokens_are_told_once_and_then_together(void **state)
 	intake_tick(f->intake, now + 60000);
 	assert_int_equal(f->wrong_calls, 1);
 	run_jobs(&f->store.idle);
-	intake_configure(f->intake, f->configured, 4, NULL, NULL, NULL); /* counts survive */
+	intake_configure(
+		f->intake, f->configured, 4, NULL, NULL, NULL); /* counts survive */
 	intake_tick(f->intake, now + 301000);
 	assert_int_equal(f->wrong_calls, 2);
 	assert_int_equal(f->wrong, 3);
@@ -625,6 +662,73 @@ static void a_waiting_request_keeps_its_configuration(void **state)
 	expect(ask(f, "POST", API, JSON, "{\"email\":\"x\"}"), "404 Not Found");
 }
 
+/* ---- contacts ---- */
+
+/* Both destinations have contacts; the first takes nobody@... only. */
+static void tell_contacts(struct fixture *f, int64_t digest_ms)
+{
+	static char anna[] = "anna@x.org", upper[] = "ANNA@X.ORG", bert[] = "bert@x.org";
+	static char *first[] = {anna, bert}, *second[] = {upper};
+	static const struct text_list lists[] = {{first, 2}, {second, 1}};
+	const struct intake_mail mail = {.destination = MAIL_ID, .digest_ms = digest_ms};
+
+	f->destinations[0].contacts = &lists[0];
+	f->destinations[1].contacts = &lists[1];
+	intake_configure(f->intake, f->configured, 4, &mail, NULL, NULL);
+}
+
+static void contacts_of_the_routed_are_told_once(void **state)
+{
+	struct fixture *f = *state;
+
+	tell_contacts(f, 0);
+	expect(ask(f, "POST", API, JSON, "{\"email\":\"a@b.cd\"}"), " 202 ");
+	assert_string_equal(f->store.contacts, "ANNA@X.ORG ");
+	assert_int_equal(f->mails, 1);
+	assert_int_equal(f->last_mail, 500);
+	expect(ask(f, "POST", API, JSON, "{\"email\":\"nobody@b.cd\"}"), " 202 ");
+	assert_string_equal(f->store.contacts, "anna@x.org bert@x.org ");
+	assert_int_equal(f->mails, 3);
+	assert_int_equal(f->later, 0);
+	expect(ask(f, "POST", API, JSON,
+		       "[{\"email\":\"nobody@b.cd\"},{\"email\":\"c@b.cd\"}]"),
+		" 202 ");
+	assert_string_equal(f->store.contacts, "anna@x.org bert@x.org | ANNA@X.ORG ");
+}
+
+static void a_digest_is_looked_for_later(void **state)
+{
+	struct fixture *f = *state;
+
+	tell_contacts(f, 900000);
+	expect(ask(f, "POST", API, JSON, "{\"email\":\"a@b.cd\"}"), " 202 ");
+	assert_int_equal(f->store.digest_ms, 900000);
+	assert_int_equal(f->mails, 0);
+	assert_int_equal(f->later, 1);
+}
+
+static void some_leads_are_told_to_nobody(void **state)
+{
+	struct fixture *f = *state;
+
+	tell_contacts(f, 0);
+	expect(ask(f, "POST", API, JSON,
+		       "{\"email\":\"nobody@b.cd\",\"action_code\":\"dnc\"}"),
+		" 202 ");
+	assert_string_equal(f->store.contacts, "");
+	assert_int_equal(f->store.destinations, 2);
+	expect(ask(f, "POST", MARKET, JSON, "{broken"), " 202 ");
+	assert_string_not_equal(f->store.quarantine, "-");
+	assert_string_equal(f->store.contacts, "");
+	f->store.result = ACCEPT_DUPLICATE;
+	expect(ask(f, "POST", API, JSON, "{\"email\":\"a@b.cd\"}"), " 200 ");
+	f->store.result = ACCEPT_NEW;
+	intake_configure(f->intake, f->configured, 4, NULL, NULL, NULL);
+	expect(ask(f, "POST", API, JSON, "{\"email\":\"a@b.cd\"}"), " 202 ");
+	assert_string_equal(f->store.contacts, "");
+	assert_int_equal(f->mails + f->later, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +751,9 @@ int main(void)
 		T(the_trap_tells_nothing),
 		T(allowed_origins_may_ask_from_a_page),
 		T(a_waiting_request_keeps_its_configuration),
+		T(contacts_of_the_routed_are_told_once),
+		T(a_digest_is_looked_for_later),
+		T(some_leads_are_told_to_nobody),
 #undef T
 	};
 
