@@ -122,9 +122,10 @@ start_relay() { # [wrapper...]: sets RELAY (URL) and RELAY_PID; returns when it 
 	RELAY_PID=$!
 	PIDS+=("$RELAY_PID")
 	wait_until "${READY_SECONDS:-20}" "leadrelayd is ready" relay_answers
+	kill -0 "$RELAY_PID" 2>/dev/null || fail "leadrelayd ended: $(tail -n 3 "$DIR/relay.log")"
 }
 relay_answers() {
-	kill -0 "$RELAY_PID" 2>/dev/null || fail "leadrelayd ended: $(tail -n 3 "$DIR/relay.log")"
+	kill -0 "$RELAY_PID" 2>/dev/null || return 0 # it ended: no use in waiting
 	local port
 	port=$(relay_port) && [ -n "$port" ] && RELAY=http://127.0.0.1:$port &&
 		curl -s -o /dev/null --max-time 2 "$RELAY/"
