@@ -131,6 +131,7 @@ struct job_mails_retry {
 	int64_t now;
 	int max;
 	int64_t after;   /* in: 0 first; out: -1 finished */
+	int64_t next;    /* the job's own */
 	int64_t changed; /* out */
 };
 void job_mails_retry_prepare(struct job_mails_retry *job);

@@ -176,6 +176,76 @@ const char *const sql_text[SQL_COUNT] = {
 		" status, error) VALUES (?1, (SELECT coalesce(max(n), 0) + 1"
 		" FROM mail_attempt WHERE mail = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
 
+	[SQL_MAIL_DEAD] = "SELECT id FROM mail WHERE state = 4 AND state <> 3 AND id > ?1"
+			  " ORDER BY id LIMIT ?2",
+	[SQL_MAIL_DEAD_OF] =
+		"SELECT id FROM mail WHERE lead = ?3 AND state = 4 AND id > ?1"
+		" ORDER BY id LIMIT ?2",
+	[SQL_MAIL_CARRY] =
+		"UPDATE mail SET carrier = ?2 WHERE carrier = ?1 AND carrier IS NOT NULL",
+	[SQL_MAIL_RETRY] =
+		"UPDATE mail SET state = 1, queue = 2, due_at = ?2, attempts = 0, few = 0,"
+		" age_from = ?3, reason = 0, error = NULL, settled_at = NULL"
+		" WHERE id = ?1 AND state = 4",
+	[SQL_MAIL_RETRY_ALL] =
+		"UPDATE mail SET state = 1, queue = CASE WHEN id = ?1 THEN 2 ELSE 5 END,"
+		" due_at = ?2, attempts = 0, few = 0, age_from = ?3, reason = 0,"
+		" error = NULL, settled_at = NULL"
+		" WHERE carrier = ?1 AND carrier IS NOT NULL AND state = 4",
+
+	/* alerts and reports */
+	[SQL_ALERT_GET] = "SELECT told FROM alert WHERE key = ?1",
+	[SQL_ALERT_PUT] = "INSERT INTO alert (key, since, told) VALUES (?1, ?2, ?3)"
+			  " ON CONFLICT (key) DO UPDATE SET told = excluded.told",
+	[SQL_ALERT_END] = "DELETE FROM alert WHERE key = ?1",
+	[SQL_ALERTS] = "SELECT key, since, told FROM alert ORDER BY key",
+	[SQL_REPORT_PUT] = "INSERT INTO report (name, due_at) VALUES (?1, ?2)"
+			   " ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at"
+			   " WHERE excluded.due_at > due_at",
+	[SQL_REPORTS] = "SELECT name, due_at FROM report ORDER BY name",
+	[SQL_NOTICE_ADD] = "INSERT INTO notice (created_at, subject, text, html)"
+			   " VALUES (?1, ?2, ?3, ?4)",
+	[SQL_ATTACHMENT_ADD] =
+		"INSERT INTO attachment (notice, n, type, name, content_id, bytes)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[SQL_DIED] = "SELECT died FROM destination WHERE id = ?1",
+	[SQL_QUARANTINES] = "SELECT sum(quarantines) FROM source",
+	[SQL_LAST_LEAD_AT] = "SELECT max(received_at) FROM lead",
+
+	/* prune: from the oldest on */
+	[SQL_PRUNE_DELIVERIES] =
+		"SELECT id FROM delivery WHERE state = ?1 AND settled_at <= ?2"
+		" ORDER BY settled_at LIMIT ?3",
+	[SQL_PRUNE_DELIVERY_GET] = "SELECT destination, lead FROM delivery WHERE id = ?1",
+	[SQL_PRUNE_ATTEMPTS_OF] = "DELETE FROM attempt WHERE delivery = ?1",
+	[SQL_PRUNE_DELIVERY] = "DELETE FROM delivery WHERE id = ?1",
+	[SQL_PRUNE_OTHERS] = "SELECT EXISTS (SELECT 1 FROM delivery WHERE lead = ?1)",
+	[SQL_PRUNE_MAILS] = "SELECT id FROM mail WHERE state = ?1 AND settled_at <= ?2"
+			    " ORDER BY settled_at LIMIT ?3",
+	[SQL_PRUNE_MAIL_GET] = "SELECT kind, state, notice FROM mail WHERE id = ?1",
+	[SQL_PRUNE_MAIL_OF] = "SELECT id FROM mail WHERE lead = ?1 LIMIT 1",
+	[SQL_PRUNE_MAIL_ATTEMPTS_OF] = "DELETE FROM mail_attempt WHERE mail = ?1",
+	[SQL_PRUNE_MAIL] = "DELETE FROM mail WHERE id = ?1",
+	[SQL_PRUNE_ATTACHMENTS] =
+		"DELETE FROM attachment WHERE notice = ?1"
+		" AND NOT EXISTS (SELECT 1 FROM mail WHERE notice = ?1)",
+	[SQL_PRUNE_NOTICE] = "DELETE FROM notice WHERE id = ?1"
+			     " AND NOT EXISTS (SELECT 1 FROM mail WHERE notice = ?1)",
+	[SQL_PRUNE_IDLE] = "SELECT i.lead FROM idle i WHERE i.since <= ?1"
+			   " AND NOT EXISTS (SELECT 1 FROM lead WHERE raw_of = i.lead)"
+			   " AND NOT EXISTS (SELECT 1 FROM mail WHERE lead = i.lead"
+			   "  AND state NOT IN (3, 4, 5)) ORDER BY i.since LIMIT ?2",
+	[SQL_PRUNE_QUARANTINED] = "SELECT seq, received_at FROM lead WHERE state = ?1"
+				  " AND state <> 1 ORDER BY seq LIMIT ?2",
+	[SQL_PRUNE_LEAD_GET] = "SELECT source, state, test FROM lead WHERE seq = ?1",
+	[SQL_PRUNE_LEAD] = "DELETE FROM lead WHERE seq = ?1",
+	[SQL_PRUNE_ATTEMPTS] =
+		"DELETE FROM attempt WHERE (delivery, n) IN"
+		" (SELECT delivery, n FROM attempt WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+	[SQL_PRUNE_MAIL_ATTEMPTS] =
+		"DELETE FROM mail_attempt WHERE (mail, n) IN"
+		" (SELECT mail, n FROM mail_attempt WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+
 	/* settle: by primary key, and only from the state that was read */
 	[SQL_SETTLE_GET] = "SELECT destination, state FROM delivery WHERE id = ?1",
 	[SQL_SETTLE] =

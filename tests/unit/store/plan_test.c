@@ -5,8 +5,8 @@
 #include <sqlite3.h>
 #include <string.h>
 
-static const char *const growing[] = {
-	"lead", "delivery", "attempt", "fingerprint", "d", "l", "a"};
+static const char *const growing[] = {"lead", "delivery", "attempt", "fingerprint", "d",
+	"l", "a", "mail", "m", "mail_attempt", "notice", "attachment", "idle", "i", "x"};
 
 /* "SCAN lead", "SCAN delivery USING INDEX ..." */
 static bool scans_growing_table(const char *detail)
