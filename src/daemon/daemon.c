@@ -210,6 +210,7 @@ static enum err_code start_relay(
 	struct relay_options options = {
 		.store = daemon->store,
 		.transport = http_client_transport(daemon->client),
+		.mail = mail_client_transport(daemon->mailer),
 		.worker = {worker_run, daemon},
 		.clock = daemon->clock,
 		.entropy = daemon->entropy,
@@ -241,6 +242,7 @@ static enum err_code start_intake(struct daemon *daemon, struct err *err)
 		.quarantined = event_quarantined,
 		.ctx = daemon,
 	};
+	struct intake_mail mail;
 	enum err_code code = intake_create(&daemon->intake, &options, err);
 
 	if (code != ERR_OK)
@@ -248,7 +250,8 @@ static enum err_code start_intake(struct daemon *daemon, struct err *err)
 	generation_hold(daemon->generation);
 	daemon->intake_holds = true;
 	intake_configure(daemon->intake, daemon->generation->sources,
-		daemon->generation->config->source_count, generation_release, NULL);
+		daemon->generation->config->source_count,
+		generation_mail(daemon->generation, &mail), generation_release, NULL);
 	daemon->intake_handler = intake_handler(daemon->intake);
 	return ERR_OK;
 }
@@ -295,6 +298,9 @@ static enum err_code start_parts(
 	daemon->store_started = true;
 	code = http_client_create(&daemon->client, &daemon->loop, daemon->clock, err);
 	if (code == ERR_OK)
+		code = mail_client_create(&daemon->mailer, &daemon->loop, daemon->clock,
+			MAIL_CONCURRENCY, err);
+	if (code == ERR_OK)
 		code = start_relay(daemon, names, err);
 	if (code == ERR_OK)
 		code = start_intake(daemon, err);
@@ -310,7 +316,8 @@ static int64_t pending_of(const struct names *names)
 	int64_t pending = 0;
 
 	for (size_t i = 0; i < names->rows.count; i++)
-		pending += names->rows.rows[i].pending;
+		if (strcmp(names->rows.rows[i].name, MAIL_DESTINATION) != 0)
+			pending += names->rows.rows[i].pending;
 	return pending;
 }
 
@@ -383,6 +390,8 @@ static void finish(struct daemon *daemon)
 	control_socket_close(daemon, state_dir);
 	store_lock_release(daemon->lock);
 	events_finish();
+	alerts_finish(daemon);
+	reports_finish(daemon);
 	if (daemon->relay_holds)
 		generation_release(daemon->generation);
 	if (daemon->intake_holds)

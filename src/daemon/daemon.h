@@ -16,6 +16,8 @@
 #include "leadrelay/http_client.h"
 #include "leadrelay/http_server.h"
 #include "leadrelay/intake.h"
+#include "leadrelay/mail.h"
+#include "leadrelay/mails.h"
 #include "leadrelay/relay.h"
 #include "leadrelay/store.h"
 
@@ -36,6 +38,8 @@ struct generation {
 	struct secret_watch *watch;
 	struct intake_source *sources;                  /* with the store's ids */
 	struct intake_destination *source_destinations; /* what sources point into */
+	struct zone **zones;                            /* of the reports, parallel */
+	int64_t mail_id; /* the store's, of MAIL_DESTINATION; 0: it has none */
 	atomic_int holders;
 };
 /* Takes config; freed even on failure. Held once. */
@@ -76,6 +80,10 @@ enum unfinished {
 	UNFINISHED_SERVER = 1 << 7,
 	UNFINISHED_CLIENT = 1 << 8,
 	UNFINISHED_WATCHDOG = 1 << 9, /* the store's sign of life */
+	UNFINISHED_MAILER = 1 << 10,
+	UNFINISHED_ALERTS = 1 << 11,
+	UNFINISHED_REPORT = 1 << 12,
+	UNFINISHED_PRUNE = 1 << 13,
 };
 
 #define CONTROL_SERVED 8
@@ -97,6 +105,7 @@ struct daemon {
 	atomic_bool intake_only;
 	int64_t started_at; /* mono */
 	struct http_client *client;
+	struct mail_client *mailer;
 	struct relay *relay;
 	struct intake *intake;
 	struct http_server_handler intake_handler;
@@ -116,10 +125,18 @@ struct daemon {
 	/* housekeeping.c */
 	int64_t clock_offset; /* wall - mono at the last look */
 	int64_t seconds;      /* looks so far */
+	int64_t settled_at;   /* mono: not before this the clock is trusted again */
 	bool watching;        /* a worker looks at the secret files */
+	int64_t disk_free, disk_size; /* of state_dir at the last look; size 0: none yet
+				       */
 	struct job_expire expire;
 	struct store_job watchdog_job;
 	struct job_boot_end boot_end;
+
+	struct alerts *alerts;   /* alerts.c; NULL: not started */
+	struct reports *reports; /* reports.c; likewise */
+	struct job_prune prune;  /* retention.c */
+	int64_t prune_at;        /* mono: the next batch */
 
 	/* reload.c */
 	bool reload_again; /* asked for while one was under way */
@@ -154,12 +171,16 @@ void daemon_stopped(struct daemon *daemon, enum unfinished what);
 enum err_code names_prepare(struct names *names, struct daemon *daemon,
 	struct generation *generation, struct err *err);
 void names_finish(struct names *names);
-/* Fills generation->sources with the ids found. */
+/* Fills generation with the ids found. */
 enum err_code names_route(struct names *names, struct err *err);
-/* Hands the destinations with their rows to the relay. before: the generation it had. */
+/* Hands the destinations with their rows to the relay, mail among them. before: the
+ * generation it had. */
 enum err_code names_deliver(
 	struct names *names, struct generation *before, struct err *err);
 void names_tell_removed(const struct names *names);
+/* Whom the intake notifies, and when; NULL: nobody. */
+const struct intake_mail *generation_mail(
+	const struct generation *generation, struct intake_mail *out);
 
 /* ---- reload.c ---- */
 
@@ -201,6 +222,29 @@ void event_intake_only(void);
 void event_expiry(const struct daemon *daemon, bool silently);
 void events_tick(int64_t now_mono); /* what was grouped */
 void events_finish(void);
+
+/* ---- alerts.c: what is wrong, by mail ---- */
+
+/* Learns from the store what was told before; looks begin when it has answered. */
+void alerts_start(struct daemon *daemon);
+void alerts_tick(struct daemon *daemon); /* every second */
+void alerts_soon(struct daemon *daemon); /* something happened: look at the next tick */
+void alerts_event(struct daemon *daemon, const struct relay_event *event);
+void alerts_wrong_token(struct daemon *daemon, const char *source, int64_t count);
+void alerts_store(struct daemon *daemon, bool working, const char *cause);
+void alerts_finish(struct daemon *daemon); /* nothing of it is under way */
+
+/* ---- reports.c ---- */
+
+void reports_start(struct daemon *daemon, const struct report_row *rows, size_t count);
+void reports_tick(struct daemon *daemon); /* every second */
+/* Why report cannot be made at present; NULL: nothing is wrong. */
+const char *reports_failure(const struct daemon *daemon, const char *report);
+void reports_finish(struct daemon *daemon);
+
+/* ---- retention.c ---- */
+
+void retention_tick(struct daemon *daemon); /* every second */
 
 /* ---- notify.c: the service manager ---- */
 

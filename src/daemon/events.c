@@ -40,6 +40,16 @@ static const char *waiting_text(int64_t waiting, char out[96])
 	return out;
 }
 
+static const char *mails_waiting_text(int64_t waiting, char out[96])
+{
+	if (waiting < 0)
+		snprintf(out, 96, "mails wait, none is lost");
+	else
+		snprintf(out, 96, "%" PRId64 " mail%s waiting, none is lost", waiting,
+			waiting == 1 ? " is" : "s are");
+	return out;
+}
+
 /* A text that says something, or none. */
 static const char *said(const char *text)
 {
@@ -90,19 +100,42 @@ static struct dead_group *dead_group_of(const char *destination)
 	return group;
 }
 
-static void lead_dead(const struct daemon *daemon, const struct relay_event *event)
+/* False: it is told with the others, later. */
+static bool dead_is_first(const struct daemon *daemon, const char *destination)
 {
-	struct dead_group *group = dead_group_of(event->destination);
+	struct dead_group *group = dead_group_of(destination);
 	int64_t now = clock_mono(daemon->clock);
-	char id[UUID_TEXT_SIZE] = "";
-	char command[128];
 
 	if (group && group->until > now) {
 		group->count++;
-		return;
+		return false;
 	}
 	if (group)
 		group->until = now + GROUP_MS;
+	return true;
+}
+
+static void mail_dead(const struct daemon *daemon, const struct relay_event *event)
+{
+	char id[UUID_TEXT_SIZE] = "";
+
+	if (!dead_is_first(daemon, MAIL_DESTINATION))
+		return;
+	if (event->lead)
+		uuid_text(event->lead, id);
+	log_warn("mail dead", "lead", said(id), "reason", reason_name(event->reason),
+		"consequence",
+		"it is kept and can be sent again; others of the next 5 minutes are told together",
+		"command", "leadctl notifications list", NULL);
+}
+
+static void lead_dead(const struct daemon *daemon, const struct relay_event *event)
+{
+	char id[UUID_TEXT_SIZE] = "";
+	char command[128];
+
+	if (!dead_is_first(daemon, event->destination))
+		return;
 	if (event->lead)
 		uuid_text(event->lead, id);
 	snprintf(command, sizeof(command), "leadctl show %s", id);
@@ -122,7 +155,11 @@ void events_tick(int64_t now_mono)
 			continue;
 		snprintf(command, sizeof(command),
 			"leadctl list --state dead --destination %s", group->destination);
-		if (group->count > 0)
+		if (group->count > 0 && strcmp(group->destination, MAIL_DESTINATION) == 0)
+			log_warn("mails dead", "count",
+				log_num(group->count, (char[LOG_NUMBER_SIZE]){0}),
+				"command", "leadctl notifications list", NULL);
+		else if (group->count > 0)
 			log_warn("leads dead", "destination", group->destination, "count",
 				log_num(group->count, (char[LOG_NUMBER_SIZE]){0}),
 				"command", command, NULL);
@@ -131,10 +168,52 @@ void events_tick(int64_t now_mono)
 	}
 }
 
+/* Of mail the log and the status tell, never a mail. */
+static void mail_event(const struct daemon *daemon, const struct relay_event *event)
+{
+	char consequence[96];
+
+	mails_waiting_text(event->waiting, consequence);
+	switch (event->kind) {
+	case RELAY_PARKED:
+		log_error("mail parked", "reason", reason_name(event->reason), "cause",
+			said(event->error), "remedy", said(event->remedy), "consequence",
+			consequence, "command",
+			"leadctl destinations resume \"" MAIL_DESTINATION
+			"\", when it is mended, asks at once",
+			NULL);
+		break;
+	case RELAY_RESUMED:
+		log_info("mail resumed", "consequence", consequence, NULL);
+		break;
+	case RELAY_DEAD:
+		mail_dead(daemon, event);
+		break;
+	case RELAY_BACKING_OFF:
+		log_warn("mail server does not answer", "reason",
+			reason_name(event->reason), "cause", said(event->error),
+			"consequence", consequence, "then", "it is asked again by itself",
+			NULL);
+		break;
+	case RELAY_THROTTLED:
+		log_info("mail server asks for time", "cause", said(event->error),
+			"consequence", consequence, NULL);
+		break;
+	case RELAY_OPEN:
+		log_info("mail server answers", "consequence", consequence, NULL);
+		break;
+	}
+}
+
 void event_relay(void *ctx, const struct relay_event *event)
 {
 	char consequence[96];
 
+	alerts_event(ctx, event);
+	if (strcmp(event->destination, MAIL_DESTINATION) == 0) {
+		mail_event(ctx, event);
+		return;
+	}
 	waiting_text(event->waiting, consequence);
 	switch (event->kind) {
 	case RELAY_PARKED:
@@ -167,7 +246,7 @@ void event_relay(void *ctx, const struct relay_event *event)
 
 void event_wrong_token(void *ctx, const char *source, int64_t count)
 {
-	(void)ctx;
+	alerts_wrong_token(ctx, source, count);
 	log_warn("wrong token", "source", source, "requests",
 		log_num(count, (char[LOG_NUMBER_SIZE]){0}), "consequence",
 		"they were refused with 401", "remedy",
@@ -181,7 +260,7 @@ void event_quarantined(
 	char id[UUID_TEXT_SIZE];
 	char command[128];
 
-	(void)ctx;
+	alerts_soon(ctx);
 	uuid_text(lead, id);
 	snprintf(command, sizeof(command), "leadctl show %s --raw", id);
 	log_warn("lead quarantined", "source", source, "lead", id, "cause", problem,
@@ -191,7 +270,7 @@ void event_quarantined(
 /* The store's own line says what failed; this one what follows from it. */
 void event_store(void *ctx, bool working, const char *text)
 {
-	(void)ctx;
+	alerts_store(ctx, working, text);
 	if (working)
 		log_info("intake accepts again", "cause", "the store works again", NULL);
 	else

@@ -1,5 +1,7 @@
 #include "daemon.h"
 
+#include "leadrelay/zone.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +41,23 @@ static void link_sources(struct generation *generation)
 
 			next->when = settings->when;
 			next->when_count = settings->when_count;
+			next->contacts = &settings->contacts;
 		}
 	}
+}
+
+static enum err_code load_zones(struct generation *generation, struct err *err)
+{
+	const struct config *config = generation->config;
+	enum err_code code = ERR_OK;
+
+	generation->zones = calloc(config->report_count + 1, sizeof(*generation->zones));
+	if (!generation->zones)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; code == ERR_OK && i < config->report_count; i++)
+		code = zone_load(
+			&generation->zones[i], NULL, config->reports[i].timezone, err);
+	return code;
 }
 
 enum err_code generation_create(
@@ -62,9 +79,23 @@ enum err_code generation_create(
 		generation_release(generation);
 		return err_set(err, ERR_NOMEM, "out of memory");
 	}
+	if (load_zones(generation, err) != ERR_OK) {
+		generation_release(generation);
+		return err->code;
+	}
 	link_sources(generation);
 	*out = generation;
 	return ERR_OK;
+}
+
+const struct intake_mail *generation_mail(
+	const struct generation *generation, struct intake_mail *out)
+{
+	if (!generation->config->mail.configured)
+		return NULL;
+	out->destination = generation->mail_id;
+	out->digest_ms = generation->config->mail.digest_ms;
+	return out;
 }
 
 struct generation *generation_hold(struct generation *generation)
@@ -80,6 +111,9 @@ void generation_release(void *ctx)
 	if (!generation || atomic_fetch_sub(&generation->holders, 1) > 1)
 		return;
 	secret_watch_destroy(generation->watch);
+	for (size_t i = 0; generation->zones && i < generation->config->report_count; i++)
+		zone_destroy(generation->zones[i]);
+	free(generation->zones);
 	config_destroy(generation->config);
 	free(generation->sources);
 	free(generation->source_destinations);

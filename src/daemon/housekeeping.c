@@ -5,10 +5,12 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
-#define STEP_MS (10 * 1000LL)   /* waits are corrected from here on */
-#define JUMP_MS (3600 * 1000LL) /* and this is worth a warning */
-#define WATCH_EVERY 4           /* seconds: a change is seen twice within 10 s */
+#define STEP_MS (10 * 1000LL)     /* waits are corrected from here on */
+#define JUMP_MS (3600 * 1000LL)   /* and this is worth a warning */
+#define SETTLE_MS (3600 * 1000LL) /* after such a one nothing is pruned for so long */
+#define WATCH_EVERY 4             /* seconds: a change is seen twice within 10 s */
 #define EXPIRE_EVERY 60
 #define EXPIRE_MAX 1000
 #define WARN_EVERY 3600
@@ -36,6 +38,8 @@ static void look_at_clock(struct daemon *daemon)
 		duration_human(delta < 0 ? -delta : delta, length), "direction",
 		delta < 0 ? "back" : "forward", "consequence",
 		"waits keep their length, no lead is given up for it", NULL);
+	if (delta <= -JUMP_MS || delta >= JUMP_MS)
+		daemon->settled_at = clock_mono(daemon->clock) + SETTLE_MS;
 	relay_clock_jumped(daemon->relay, delta);
 }
 
@@ -80,6 +84,8 @@ struct look {
 	struct daemon *daemon;
 	struct generation *generation; /* held */
 	bool changed;
+	struct statvfs disk;
+	bool disk_known;
 };
 
 static void look_at_files(uv_work_t *work)
@@ -87,6 +93,7 @@ static void look_at_files(uv_work_t *work)
 	struct look *look = work->data;
 
 	look->changed = secret_watch_changed(look->generation->watch);
+	look->disk_known = statvfs(look->generation->config->state_dir, &look->disk) == 0;
 }
 
 static void files_looked_at(uv_work_t *work, int status)
@@ -96,6 +103,10 @@ static void files_looked_at(uv_work_t *work, int status)
 	bool current = look->generation == daemon->generation;
 
 	daemon->watching = false;
+	if (look->disk_known) {
+		daemon->disk_free = (int64_t)(look->disk.f_bavail * look->disk.f_frsize);
+		daemon->disk_size = (int64_t)(look->disk.f_blocks * look->disk.f_frsize);
+	}
 	generation_release(look->generation);
 	if (status == 0 && look->changed && current)
 		daemon_reload(daemon, "a secret or certificate file has changed");
@@ -136,6 +147,9 @@ static void every_second(uv_timer_t *timer)
 		watch_files(daemon);
 	if (second % EXPIRE_EVERY == 0)
 		expire(daemon);
+	alerts_tick(daemon);
+	reports_tick(daemon);
+	retention_tick(daemon);
 	if (second % WARN_EVERY == WARN_EVERY - 1)
 		event_expiry(daemon, false);
 }
@@ -178,6 +192,7 @@ void housekeeping_start(struct daemon *daemon)
 	int64_t watchdog_ms = notify_watchdog_ms();
 
 	daemon->clock_offset = offset_now(daemon);
+	alerts_start(daemon);
 	uv_timer_start(&daemon->second_timer, every_second, 1000, 1000);
 	if (watchdog_ms > 0) {
 		uint64_t period = (uint64_t)(watchdog_ms / 3 + 1);

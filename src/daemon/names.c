@@ -57,10 +57,22 @@ static int64_t destination_id(const struct names *names, const char *name)
 	return 0;
 }
 
+static const struct destination_row *row_of_mail(const struct names *names)
+{
+	for (size_t i = 0; i < names->rows.count; i++)
+		if (strcmp(names->rows.rows[i].name, MAIL_DESTINATION) == 0)
+			return &names->rows.rows[i];
+	return NULL;
+}
+
 enum err_code names_route(struct names *names, struct err *err)
 {
 	struct generation *generation = names->generation;
+	const struct destination_row *mail = row_of_mail(names);
 
+	generation->mail_id = mail ? mail->id : 0;
+	if (!mail && generation->config->mail.configured)
+		return err_set(err, ERR_BUG, "the store has no row for mails");
 	for (size_t i = 0; i < names->job.source_count; i++) {
 		struct intake_source *source = &generation->sources[i];
 
@@ -98,11 +110,24 @@ static bool secret_changed(const struct config *before, const struct config *aft
 	       auth->password.changed_at > row->health.since;
 }
 
+static bool mail_secret_changed(const struct config *before, const struct config *after,
+	const struct destination_row *row)
+{
+	const struct smtp_settings *smtp = &after->mail.smtp;
+
+	if (before)
+		return config_credentials_changed(before, after, MAIL_DESTINATION);
+	return smtp->password.changed_at > row->health.since ||
+	       smtp->oauth.client_secret.changed_at > row->health.since ||
+	       smtp->oauth.password.changed_at > row->health.since;
+}
+
 enum err_code names_deliver(
 	struct names *names, struct generation *before, struct err *err)
 {
 	const struct config *config = names->generation->config;
 	struct relay_destination *list = calloc(config->destination_count, sizeof(*list));
+	struct relay_mail mail = {.settings = &config->mail, .row = row_of_mail(names)};
 	enum err_code code;
 
 	if (!list)
@@ -118,8 +143,12 @@ enum err_code names_deliver(
 		list[i].secret_changed = secret_changed(before ? before->config : NULL,
 			config, list[i].settings, list[i].row);
 	}
+	if (config->mail.configured)
+		mail.secret_changed = mail_secret_changed(
+			before ? before->config : NULL, config, mail.row);
 	code = relay_configure(names->daemon->relay, &config->retry, list,
-		config->destination_count, generation_release, before, err);
+		config->destination_count, config->mail.configured ? &mail : NULL,
+		generation_release, before, err);
 	free(list);
 	return code;
 }

@@ -105,15 +105,17 @@ static void change_over(struct reload *reload)
 	struct daemon *daemon = reload->daemon;
 	struct generation *before = daemon->generation;
 	const struct config *config = reload->fresh->config;
+	struct intake_mail mail;
 
 	intake_configure(daemon->intake, reload->fresh->sources, config->source_count,
-		generation_release, before);
+		generation_mail(reload->fresh, &mail), generation_release, before);
 	generation_hold(reload->fresh); /* the intake's; the relay's was taken before */
 	uv_mutex_lock(&daemon->mutex);
 	daemon->generation = generation_hold(reload->fresh);
 	uv_mutex_unlock(&daemon->mutex);
 	generation_release(before); /* the daemon's own */
 	http_client_forget_connections(daemon->client);
+	mail_client_forget_connections(daemon->mailer);
 	log_setup(config->log_level, config->log_format, daemon->clock);
 	for (size_t i = 0; i < config->warnings.count; i++)
 		log_warn("configuration", "warning", config->warnings.items[i], NULL);

@@ -109,18 +109,27 @@ static void client_closed(void *ctx)
 	daemon_stopped(ctx, UNFINISHED_CLIENT);
 }
 
+static void mailer_closed(void *ctx)
+{
+	daemon_stopped(ctx, UNFINISHED_MAILER);
+}
+
 static void begin_closing(struct daemon *daemon)
 {
-	/* both first: what is closed already says so from within */
+	/* all first: what is closed already says so from within */
 	if (daemon->server)
 		daemon->unfinished |= UNFINISHED_SERVER;
 	if (daemon->client)
 		daemon->unfinished |= UNFINISHED_CLIENT;
+	if (daemon->mailer)
+		daemon->unfinished |= UNFINISHED_MAILER;
 	relay_destroy(daemon->relay);
 	if (daemon->server)
 		http_server_close(daemon->server, server_closed, daemon);
 	if (daemon->client)
 		http_client_close(daemon->client, client_closed, daemon);
+	if (daemon->mailer)
+		mail_client_close(daemon->mailer, mailer_closed, daemon);
 }
 
 static const struct {
@@ -136,6 +145,10 @@ static const struct {
 	{UNFINISHED_STORE, "the store"},
 	{UNFINISHED_SERVER, "the server's connections"},
 	{UNFINISHED_CLIENT, "the client's connections"},
+	{UNFINISHED_ALERTS, "alerts"},
+	{UNFINISHED_REPORT, "a report"},
+	{UNFINISHED_PRUNE, "pruning"},
+	{UNFINISHED_MAILER, "the mail client's connections"},
 	{UNFINISHED_WATCHDOG, "the store's sign of life"},
 };
 
