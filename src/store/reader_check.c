@@ -1,6 +1,7 @@
 /*
  * reader_check: counters against rows, and SQLite's own check of the file.
  *
+ * What retention removed has no rows and goes on being counted: the count begins with it.
  * Rows are counted in ranges of keys, each range in a read transaction of its own, while
  * the store goes on working. So a counter is compared only if it read the same before and
  * after the count, and what disagrees or moved is counted again, a few times.
@@ -22,6 +23,7 @@ struct line { /* a destination or a source: its counters, and its rows counted *
 	int64_t id;
 	char name[128];
 	int64_t counter[COLUMNS];
+	int64_t pruned[COLUMNS]; /* of counter: without rows any more */
 	int64_t counted[COLUMNS];
 };
 struct lines {
@@ -36,6 +38,8 @@ struct check {
 	int64_t last_delivery;
 	int64_t last_lead;
 	int64_t last_attempt;
+	int64_t last_mail;
+	int64_t last_mail_attempt;
 };
 
 static __attribute__((format(printf, 2, 3))) void tell(
@@ -78,8 +82,11 @@ static enum err_code read_lines(
 		memset(more, 0, sizeof(*more));
 		more->id = sqlite3_column_int64(stmt, 0);
 		db_copy_text(stmt, 1, more->name, sizeof(more->name));
-		for (int i = 0; i < columns; i++)
+		for (int i = 0; i < columns; i++) {
 			more->counter[i] = sqlite3_column_int64(stmt, i + 2);
+			more->pruned[i] = sqlite3_column_int64(stmt, columns + i + 2);
+			more->counted[i] = more->pruned[i];
+		}
 	}
 	if (row == DB_ERROR)
 		code = err->code;
@@ -164,6 +171,44 @@ static void count_leads(struct check *check, struct lines *lines, sqlite3_stmt *
 	}
 }
 
+/* kind, state, rows; the line 0 is all of them */
+static void count_mails(struct check *check, struct lines *lines, sqlite3_stmt *stmt)
+{
+	const int64_t ids[] = {0, sqlite3_column_int64(stmt, 0)};
+	int state = sqlite3_column_int(stmt, 1);
+	int64_t rows = sqlite3_column_int64(stmt, 2);
+
+	for (int i = 0; i < 2; i++) {
+		struct line *line = find_line(lines, ids[i]);
+
+		if (!line) {
+			tell(check, "%" PRId64 " mails are counted nowhere", rows);
+			continue;
+		}
+		line->counted[0] += rows;
+		line->counted[state] += rows;
+	}
+}
+
+static void count_lost_mails(struct check *check, struct lines *lines, sqlite3_stmt *stmt)
+{
+	int64_t rows = sqlite3_column_int64(stmt, 0);
+
+	(void)lines;
+	if (rows > 0)
+		tell(check, "%" PRId64 " mails belong to no lead and no notice", rows);
+}
+
+static void count_lost_mail_attempts(
+	struct check *check, struct lines *lines, sqlite3_stmt *stmt)
+{
+	int64_t rows = sqlite3_column_int64(stmt, 0);
+
+	(void)lines;
+	if (rows > 0)
+		tell(check, "%" PRId64 " attempts belong to no mail", rows);
+}
+
 static void count_orphans(struct check *check, struct lines *lines, sqlite3_stmt *stmt)
 {
 	int64_t rows = sqlite3_column_int64(stmt, 0);
@@ -200,6 +245,8 @@ static const struct table tables[] = {
 		{"accepted", "pending", "held", "delivered", "dead", "discarded"}},
 	{"source", SQL_CHECK_SOURCES, SQL_CHECK_LEADS, 6, count_leads,
 		{NULL, "accepted", NULL, "quarantined", "waiting quarantined", "test"}},
+	{"mails", SQL_CHECK_MAIL_KINDS, SQL_CHECK_MAILS, DELIVERY_STATES, count_mails,
+		{"accepted", "pending", "held", "delivered", "dead", "discarded"}},
 };
 
 static void compare_line(
@@ -219,13 +266,13 @@ static void check_sums(
 {
 	const int64_t *c = line->counter;
 
-	if (table->counters == SQL_CHECK_COUNTERS &&
+	if (table->counters != SQL_CHECK_SOURCES &&
 		c[0] != c[1] + c[2] + c[3] + c[4] + c[5])
 		tell(check,
-			"destination %s: accepted %" PRId64 " is not pending %" PRId64
+			"%s %s: accepted %" PRId64 " is not pending %" PRId64
 			" + held %" PRId64 " + delivered %" PRId64 " + dead %" PRId64
 			" + discarded %" PRId64,
-			line->name, c[0], c[1], c[2], c[3], c[4], c[5]);
+			table->what, line->name, c[0], c[1], c[2], c[3], c[4], c[5]);
 	if (table->counters == SQL_CHECK_SOURCES && c[0] != c[1] + c[2] + c[3])
 		tell(check,
 			"source %s: answered %" PRId64 " is not accepted %" PRId64
@@ -237,7 +284,8 @@ static bool stood_still(const struct line *line, struct lines *after)
 {
 	const struct line *now = find_line(after, line->id);
 
-	return now && memcmp(now->counter, line->counter, sizeof(line->counter)) == 0;
+	return now && memcmp(now->counter, line->counter, sizeof(line->counter)) == 0 &&
+	       memcmp(now->pruned, line->pruned, sizeof(line->pruned)) == 0;
 }
 
 static bool agrees(const struct table *table, const struct line *line)
@@ -262,12 +310,21 @@ static enum err_code read_ends(struct check *check, struct err *err)
 			check->last_delivery = sqlite3_column_int64(stmt, 0);
 			check->last_lead = sqlite3_column_int64(stmt, 1);
 			check->last_attempt = sqlite3_column_int64(stmt, 2);
+			check->last_mail = sqlite3_column_int64(stmt, 3);
+			check->last_mail_attempt = sqlite3_column_int64(stmt, 4);
 		}
 		sqlite3_reset(stmt);
 		if (row == DB_ERROR)
 			code = err->code;
 	}
 	return reading_end(reader, code, err);
+}
+
+static int64_t last_of(const struct check *check, const struct table *table)
+{
+	if (table->rows == SQL_CHECK_LEADS)
+		return check->last_lead;
+	return table->rows == SQL_CHECK_MAILS ? check->last_mail : check->last_delivery;
 }
 
 static enum err_code count_round(struct check *check, const struct table *table,
@@ -279,10 +336,8 @@ static enum err_code count_round(struct check *check, const struct table *table,
 	if (code == ERR_OK)
 		code = read_ends(check, err);
 	if (code == ERR_OK)
-		code = count_all(check, table->rows,
-			table->rows == SQL_CHECK_LEADS ? check->last_lead
-						       : check->last_delivery,
-			table->count, before, err);
+		code = count_all(check, table->rows, last_of(check, table), table->count,
+			before, err);
 	if (code == ERR_OK)
 		code = read_lines(check, table->counters, table->columns, after, err);
 	return code;
@@ -357,8 +412,28 @@ static enum err_code check_integrity(
 	return reading_end(reader, row == DB_ERROR ? err->code : ERR_OK, err);
 }
 
+/* ---- rows that hang on nothing ---- */
+
+static enum err_code check_orphans(struct check *check, struct err *err)
+{
+	enum err_code code = count_all(
+		check, SQL_CHECK_ORPHANS, check->last_delivery, count_orphans, NULL, err);
+
+	if (code == ERR_OK)
+		code = count_all(check, SQL_CHECK_ATTEMPTS, check->last_attempt,
+			count_lost_attempts, NULL, err);
+	if (code == ERR_OK)
+		code = count_all(check, SQL_CHECK_MAIL_ORPHANS, check->last_mail,
+			count_lost_mails, NULL, err);
+	if (code == ERR_OK)
+		code = count_all(check, SQL_CHECK_MAIL_ATTEMPTS, check->last_mail_attempt,
+			count_lost_mail_attempts, NULL, err);
+	return code;
+}
+
 static const char *const checked_tables[] = {"meta", "source", "destination", "lead",
-	"delivery", "attempt", "fingerprint", "boot"};
+	"delivery", "attempt", "fingerprint", "boot", "notice", "attachment", "mail",
+	"mail_attempt", "mail_kind", "alert", "report", "idle"};
 
 enum err_code reader_check(struct reader *reader,
 	void (*problem)(void *ctx, const char *text), void *ctx, struct err *err)
@@ -370,11 +445,7 @@ enum err_code reader_check(struct reader *reader,
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && code == ERR_OK; i++)
 		code = check_table(&check, &tables[i], &mine);
 	if (code == ERR_OK)
-		code = count_all(&check, SQL_CHECK_ORPHANS, check.last_delivery,
-			count_orphans, NULL, &mine);
-	if (code == ERR_OK)
-		code = count_all(&check, SQL_CHECK_ATTEMPTS, check.last_attempt,
-			count_lost_attempts, NULL, &mine);
+		code = check_orphans(&check, &mine);
 	for (size_t i = 0;
 		i < sizeof(checked_tables) / sizeof(checked_tables[0]) && code == ERR_OK;
 		i++)

@@ -15,6 +15,18 @@
 	" died = died + ?8, pruned_delivered = pruned_delivered + ?9," \
 	" pruned_dead = pruned_dead + ?10, pruned_discarded = pruned_discarded + ?11"
 
+#define CHECK_COUNTERS \
+	"accepted, pending, held, delivered, dead, discarded," \
+	" pruned_delivered + pruned_dead + pruned_discarded, 0, 0, pruned_delivered," \
+	" pruned_dead, pruned_discarded"
+
+#define MAIL_COLUMNS \
+	"m.id, m.kind, l.id, m.contact, m.state, coalesce(c.attempts, m.attempts)," \
+	" coalesce(c.due_at, m.due_at), m.settled_at, coalesce(c.reason, m.reason)," \
+	" coalesce(c.error, m.error)" \
+	" FROM mail m LEFT JOIN lead l ON l.seq = m.lead" \
+	" LEFT JOIN mail c ON c.id = m.carrier"
+
 const char *const sql_text[SQL_COUNT] = {
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_META_PUT] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
@@ -364,6 +376,24 @@ const char *const sql_text[SQL_COUNT] = {
 		" coalesce(sum(dead), 0), coalesce(sum(discarded), 0)"
 		" FROM destination WHERE id = ?1 OR (?1 = 0 AND name <> '(mail)')",
 
+	/* notifications; of those a digest carries, attempts and troubles are the
+	 * carrier's
+	 */
+	[SQL_MAILS_OF] = "SELECT " MAIL_COLUMNS " WHERE m.lead = ?1 ORDER BY m.id",
+	[SQL_MAIL_ROW] = "SELECT " MAIL_COLUMNS " WHERE m.id = ?1",
+	[SQL_MAIL_LAST] = "SELECT max(id) FROM mail",
+	[SQL_MAILS_WALK] = "SELECT id FROM mail NOT INDEXED WHERE id < ?1 AND id >= ?2"
+			   " AND kind = 1 AND (?3 = 0 OR (?3 >> state) & 1)"
+			   " ORDER BY id DESC LIMIT ?4",
+	[SQL_MAILS_UNSETTLED] =
+		"SELECT id FROM mail WHERE state = ?1 AND state <> 3 AND id < ?2"
+		" AND kind = 1 ORDER BY id DESC LIMIT ?3",
+	[SQL_NOTIFICATION_COUNTS] =
+		"SELECT pending, delivered, dead FROM mail_kind WHERE id = 1",
+	[SQL_MAIL_HEALTH] = "SELECT health, reason, since, next_at, failures, open_ms,"
+			    " probe_passed, asks_itself, forbidden_delivery, error"
+			    " FROM destination WHERE name = '(mail)'",
+
 	/* check: rows counted anew, in ranges of keys */
 	[SQL_CHECK_DELIVERIES] =
 		"SELECT destination, state, count(*) FROM delivery NOT INDEXED"
@@ -371,15 +401,30 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_CHECK_LEADS] =
 		"SELECT source, state, count(*), sum(test) FROM lead NOT INDEXED"
 		" WHERE seq > ?1 AND seq <= ?2 GROUP BY source, state",
-	[SQL_CHECK_COUNTERS] =
-		"SELECT id, name, accepted, pending, held, delivered, dead,"
-		" discarded FROM destination ORDER BY id",
+	/* counters; then, for each, what of it has no row any more */
+	[SQL_CHECK_COUNTERS] = "SELECT id, name, " CHECK_COUNTERS
+			       " FROM destination WHERE name <> '(mail)' ORDER BY id",
 	[SQL_CHECK_SOURCES] =
 		"SELECT id, name, requests, accepted, duplicates, quarantined,"
-		" waiting, test FROM source ORDER BY id",
+		" waiting, test, 0, pruned_accepted, 0, pruned_quarantined, 0, pruned_test"
+		" FROM source ORDER BY id",
+	[SQL_CHECK_MAIL_KINDS] =
+		"SELECT 0, 'all', " CHECK_COUNTERS
+		" FROM destination WHERE name = '(mail)'"
+		" UNION ALL SELECT id, name, " CHECK_COUNTERS " FROM mail_kind",
+	[SQL_CHECK_MAILS] = "SELECT kind, state, count(*) FROM mail NOT INDEXED"
+			    " WHERE id > ?1 AND id <= ?2 GROUP BY kind, state",
 	[SQL_CHECK_LAST] =
 		"SELECT (SELECT max(id) FROM delivery),"
-		" (SELECT max(seq) FROM lead), (SELECT max(delivery) FROM attempt)",
+		" (SELECT max(seq) FROM lead), (SELECT max(delivery) FROM attempt),"
+		" (SELECT max(id) FROM mail), (SELECT max(mail) FROM mail_attempt)",
+	[SQL_CHECK_MAIL_ORPHANS] =
+		"SELECT count(*) FROM mail m NOT INDEXED WHERE m.id > ?1 AND m.id <= ?2"
+		" AND NOT (EXISTS (SELECT 1 FROM lead WHERE seq = m.lead) OR"
+		" EXISTS (SELECT 1 FROM notice WHERE id = m.notice))",
+	[SQL_CHECK_MAIL_ATTEMPTS] =
+		"SELECT count(*) FROM mail_attempt a WHERE a.mail > ?1 AND a.mail <= ?2"
+		" AND NOT EXISTS (SELECT 1 FROM mail WHERE id = a.mail)",
 	[SQL_CHECK_ORPHANS] =
 		"SELECT count(*) FROM delivery d NOT INDEXED WHERE d.id > ?1 AND d.id <= ?2"
 		" AND NOT EXISTS (SELECT 1 FROM lead WHERE seq = d.lead)",
