@@ -211,7 +211,7 @@ void window_refill(struct lane *lane, int64_t now);
 struct entry *window_next(struct lane *lane);
 int window_count(const struct lane *lane);
 void window_fresh(struct lane *lane, int64_t delivery);
-/* Something never tried was added; which, is for the outbox to say. */
+/* Something was added; what, is for the outbox to say. */
 void window_news(struct lane *lane);
 /* A delivery was put off until due_at. */
 void window_due(struct lane *lane, int64_t due_at);

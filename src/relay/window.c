@@ -169,9 +169,11 @@ void window_fresh(struct lane *lane, int64_t delivery)
 	lane->none_waiting = false;
 }
 
+/* A digest's window ends by the clock, as a retry does: both are looked through. */
 void window_news(struct lane *lane)
 {
 	lane->streams[STREAM_UNTRIED].scan_at = 0;
+	lane->streams[STREAM_TRIED].scan_at = 0;
 	lane->none_waiting = false;
 }
 

@@ -193,6 +193,82 @@ static void deliver_answer(struct rig *rig, struct rig_wire *wire)
 	free(wire);
 }
 
+/* ---- the mail server ---- */
+
+struct rig_letter {
+	struct mail_exchange *exchange;
+	struct mail_answer answer;
+	int64_t answer_at;
+	struct rig_letter *prev, *next;
+};
+
+static void read_letter(
+	struct rig *rig, const struct mail_exchange *exchange, struct rig_mail *mail)
+{
+	const char *id = strstr(buf_str(&exchange->message), "Message-ID: <");
+
+	*mail = (struct rig_mail){
+		.check = exchange->check_only, .at = rig->wall - RIG_START};
+	snprintf(mail->to, sizeof(mail->to), "%s", buf_str(&exchange->to));
+	if (id)
+		sscanf(id, "Message-ID: <%95[^>]", mail->message_id);
+	mail->message = strdup(buf_str(&exchange->message));
+}
+
+static void rig_mail_send(void *ctx, struct mail_exchange *exchange)
+{
+	struct rig *rig = ctx;
+	struct rig_letter *letter = calloc(1, sizeof(*letter));
+	struct rig_mail *mail = &rig->mails[rig->mail_count++];
+
+	assert_non_null(letter);
+	assert_true(rig->mail_count < 4096);
+	read_letter(rig, exchange, mail);
+	letter->exchange = exchange;
+	letter->answer =
+		(struct mail_answer){.accepted = true, .stage = MAIL_END, .code = 250};
+	rig->mail_latency_ms = 50;
+	if (rig->mail_answer)
+		rig->mail_answer(rig, mail, &letter->answer);
+	letter->answer_at = rig->mono + rig->mail_latency_ms;
+	if (++rig->mails_under_way > rig->most_mails_at_once)
+		rig->most_mails_at_once = rig->mails_under_way;
+	DL_APPEND(rig->letters, letter);
+}
+
+static void rig_mail_cancel(void *ctx, struct mail_exchange *exchange)
+{
+	struct rig *rig = ctx;
+	struct rig_letter *letter;
+
+	DL_FOREACH (rig->letters, letter)
+		if (letter->exchange == exchange) {
+			letter->answer_at = rig->mono;
+			letter->answer = (struct mail_answer){.failure = HTTP_CANCELLED};
+			rig->cancelled++;
+			rig->woken = true;
+		}
+}
+
+static struct rig_letter *next_letter(struct rig *rig)
+{
+	struct rig_letter *letter, *first = NULL;
+
+	DL_FOREACH (rig->letters, letter)
+		if (!first || letter->answer_at < first->answer_at)
+			first = letter;
+	return first;
+}
+
+static void answer_letter(struct rig *rig, struct rig_letter *letter)
+{
+	DL_DELETE(rig->letters, letter);
+	rig->mails_under_way--;
+	letter->exchange->answer = letter->answer;
+	letter->exchange->done(letter->exchange);
+	free(letter);
+}
+
 /* ---- the relay's other neighbours ---- */
 
 static void rig_wake(void *ctx)
@@ -271,6 +347,7 @@ static void store_names(struct rig *rig, int count)
 		.source_count = 1,
 		.destinations = destinations,
 		.destination_count = (size_t)count,
+		.mail = rig->mail != NULL,
 		.now = rig->wall};
 
 	for (int i = 0; i < count; i++)
@@ -279,12 +356,13 @@ static void store_names(struct rig *rig, int count)
 	job_names_prepare(&job);
 	call(rig, &job.job);
 	rig->source = source.id;
+	rig->mail_id = job.mail_destination;
 	for (int i = 0; i < count; i++)
 		rig->ids[i] = destinations[i].id;
 	job_names_finish(&job);
 }
 
-struct destination_row rig_row(struct rig *rig, int destination)
+static struct destination_row read_row(struct rig *rig, int64_t id)
 {
 	struct destination_row row = {0};
 	struct job_destinations job = {0};
@@ -292,7 +370,7 @@ struct destination_row rig_row(struct rig *rig, int destination)
 	job_destinations_prepare(&job);
 	call(rig, &job.job);
 	for (size_t i = 0; i < job.count; i++)
-		if (job.rows[i].id == rig->ids[destination])
+		if (job.rows[i].id == id)
 			row = job.rows[i];
 	job_destinations_finish(&job);
 	assert_int_equal(row.accepted,
@@ -300,10 +378,23 @@ struct destination_row rig_row(struct rig *rig, int destination)
 	return row;
 }
 
+struct destination_row rig_row(struct rig *rig, int destination)
+{
+	return read_row(rig, rig->ids[destination]);
+}
+
+struct destination_row rig_mail_row(struct rig *rig)
+{
+	return read_row(rig, rig->mail_id);
+}
+
 void rig_configure(struct rig *rig, int count, int concurrency)
 {
 	struct destination_settings *old = rig->settings;
-	struct destination_row rows[RIG_DESTINATIONS];
+	struct destination_row rows[RIG_DESTINATIONS], mail_row;
+	struct relay_mail mail = {.settings = rig->mail,
+		.row = &mail_row,
+		.secret_changed = rig->secret_changed};
 	struct relay_destination list[RIG_DESTINATIONS];
 	struct err err = {.text = ""};
 
@@ -315,8 +406,9 @@ void rig_configure(struct rig *rig, int count, int concurrency)
 			.row = &rows[i],
 			.secret_changed = rig->secret_changed};
 	}
-	if (relay_configure(rig->relay, &rig->retry, list, (size_t)count, NULL, count_released,
-		    rig, &err) != ERR_OK)
+	mail_row = rig_mail_row(rig);
+	if (relay_configure(rig->relay, &rig->retry, list, (size_t)count,
+		    rig->mail ? &mail : NULL, count_released, rig, &err) != ERR_OK)
 		fail_msg("%s", err.text);
 	rig->count = count;
 	if (old)
@@ -329,6 +421,7 @@ void rig_start(struct rig *rig)
 {
 	const struct relay_options options = {.store = rig->store,
 		.transport = {.send = rig_send, .cancel = rig_cancel, .ctx = rig},
+		.mail = {.send = rig_mail_send, .cancel = rig_mail_cancel, .ctx = rig},
 		.worker = {.run = rig_work},
 		.clock = &the_clock,
 		.entropy = &the_entropy,
@@ -370,8 +463,12 @@ static void drop_wire(struct rig *rig)
 {
 	struct rig_wire *wire, *next;
 
+	struct rig_letter *letter, *after;
+
 	DL_FOREACH_SAFE(rig->wire, wire, next)
 	rig_cancel(rig, wire->exchange);
+	DL_FOREACH_SAFE(rig->letters, letter, after)
+	rig_mail_cancel(rig, letter->exchange);
 }
 
 static void on_idle(void *ctx)
@@ -411,17 +508,23 @@ void rig_close(struct rig *rig)
 	free(rig->settings);
 	free(rig->seen);
 	free(rig->leads);
+	for (int i = 0; i < rig->mail_count; i++)
+		free(rig->mails[i].message);
 }
 
-void rig_accept(struct rig *rig, int destinations, bool fresh)
+static void accept_one(struct rig *rig, int destinations, bool fresh, const char *contact,
+	int64_t digest_ms)
 {
-	struct accept_lead one = {
-		.destinations = rig->ids, .destination_count = (size_t)destinations};
+	struct accept_lead one = {.destinations = rig->ids,
+		.destination_count = (size_t)destinations,
+		.contacts = &contact,
+		.contact_count = contact ? 1 : 0};
 	struct job_accept job = {.source = rig->source,
 		.leads = &one,
 		.count = 1,
 		.raw = "{}",
 		.raw_len = 2,
+		.digest_ms = digest_ms,
 		.now = rig->wall};
 
 	one.lead.id = uuid_v7(rig->wall, &the_entropy, &rig->last_id);
@@ -437,8 +540,21 @@ void rig_accept(struct rig *rig, int destinations, bool fresh)
 	rig->leads[rig->accepted++] = one.lead.id;
 	for (int i = 0; fresh && i < destinations; i++)
 		relay_fresh(rig->relay, rig->ids[i], one.deliveries[i]);
+	if (fresh && contact)
+		relay_fresh(
+			rig->relay, rig->mail_id, one.mail_count > 0 ? one.mails[0] : 0);
 	job_accept_finish(&job);
 	lead_finish(&one.lead);
+}
+
+void rig_accept(struct rig *rig, int destinations, bool fresh)
+{
+	accept_one(rig, destinations, fresh, NULL, 0);
+}
+
+void rig_accept_telling(struct rig *rig, const char *contact, int64_t digest_ms)
+{
+	accept_one(rig, 1, true, contact, digest_ms);
 }
 
 /* ---- the loop ---- */
@@ -466,6 +582,7 @@ static int64_t settle_now(struct rig *rig)
 {
 	int64_t next;
 	struct rig_wire *wire;
+	struct rig_letter *letter;
 	int turns = 0;
 
 	do {
@@ -477,6 +594,11 @@ static int64_t settle_now(struct rig *rig)
 			deliver_answer(rig, wire);
 			rig->woken = true;
 		}
+		letter = next_letter(rig);
+		if (letter && letter->answer_at <= rig->mono) {
+			answer_letter(rig, letter);
+			rig->woken = true;
+		}
 		next = relay_tick(rig->relay);
 		if (++turns > 200000)
 			fail_msg("the relay never comes to rest");
@@ -484,7 +606,9 @@ static int64_t settle_now(struct rig *rig)
 			rig->woken = true;
 	} while (rig->woken);
 	wire = next_answer(rig);
-	return wire && wire->answer_at < next ? wire->answer_at : next;
+	next = wire && wire->answer_at < next ? wire->answer_at : next;
+	letter = next_letter(rig);
+	return letter && letter->answer_at < next ? letter->answer_at : next;
 }
 
 void rig_run(struct rig *rig, int64_t ms)

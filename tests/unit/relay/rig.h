@@ -37,6 +37,14 @@ struct rig_reply {
 	int dop_hint;
 };
 
+struct rig_mail { /* one mail on the wire */
+	char to[64];
+	char message_id[96];
+	char *message; /* the last one's stays */
+	bool check;
+	int64_t at; /* since the start */
+};
+
 struct rig_wire;
 
 struct rig { /* large: static, not on the stack */
@@ -57,6 +65,14 @@ struct rig { /* large: static, not on the stack */
 	int count; /* destinations */
 	bool tokens;
 	bool secret_changed;
+	struct mail_settings *mail; /* NULL: not configured; of the next rig_configure */
+	int64_t mail_id;
+
+	/* default: accepted after 50 ms */
+	void (*mail_answer)(
+		struct rig *rig, const struct rig_mail *mail, struct mail_answer *answer);
+	int64_t mail_latency_ms; /* of the next answer */
+	struct rig_letter *letters;
 
 	void (*answer)(
 		struct rig *rig, const struct rig_asked *asked, struct rig_reply *reply);
@@ -72,6 +88,8 @@ struct rig { /* large: static, not on the stack */
 	int under_way[RIG_DESTINATIONS]; /* now */
 	int most_at_once[RIG_DESTINATIONS];
 	int tokens_at_once, most_tokens_at_once, tokens_asked, probes_asked;
+	struct rig_mail mails[4096]; /* conversations begun */
+	int mail_count, mails_under_way, most_mails_at_once;
 	int cancelled;
 	int released;
 	bool idle;
@@ -91,12 +109,15 @@ void rig_configure(struct rig *rig, int count, int concurrency);
 /* One lead to each of the first `destinations` destinations; the relay is told when
  * fresh. */
 void rig_accept(struct rig *rig, int destinations, bool fresh);
+/* The same to the first destination, with one contact. digest_ms: as job_accept's. */
+void rig_accept_telling(struct rig *rig, const char *contact, int64_t digest_ms);
 /* Runs until nothing is due before `ms` from now have passed. */
 void rig_run(struct rig *rig, int64_t ms);
 void rig_jump(
 	struct rig *rig, int64_t delta); /* the wall clock only; the relay is told */
 
 struct destination_row rig_row(struct rig *rig, int destination);
+struct destination_row rig_mail_row(struct rig *rig);
 int rig_events(const struct rig *rig, int kind); /* how many of a kind */
 struct relay_status rig_status(struct rig *rig, int destination);
 
