@@ -65,7 +65,8 @@ static void add_head(
 		      "background:#f1f3f5\"><tr><td align=\"center\" "
 		      "style=\"padding:16px 8px\">\n" TABLE "max-width:640px;"
 		      "background:#ffffff;border:1px solid #d9dee3\"><tr>"
-		      "<td align=\"left\" style=\"padding:20px 16px\">\n"
+		      "<td align=\"left\" style=\"padding:20px 16px;"
+		      "overflow-wrap:anywhere;word-break:break-word\">\n"
 		      "<h1 style=\"margin:0;font-size:22px\">leadrelay ");
 	add_text(out, buf_str(&title));
 	buf_addf(out,
@@ -187,17 +188,16 @@ static void add_chart(struct buf *out, const struct report *report,
 		REPORT_BARS);
 	add_bars(out, chart->delivered, chart->most, GREEN, "top");
 	add_ticks(out, report, zone);
-	buf_adds(out, "</table>\n");
+	buf_adds(out, "</table>\n<div style=\"height:10px;line-height:10px;"
+		      "font-size:1px\">&nbsp;</div>\n");
 }
 
 /* ---- figures ---- */
 
 static void add_heading(struct buf *out, const char *what, const char *name)
 {
-	buf_addf(out,
-		"<h2 style=\"margin:24px 0 6px;font-size:17px;overflow-wrap:anywhere;"
-		"word-break:break-word\">%s%s",
-		what, *name ? " " : "");
+	buf_addf(out, "<h2 style=\"margin:24px 0 6px;font-size:17px\">%s%s", what,
+		*name ? " " : "");
 	add_text(out, name);
 	buf_adds(out, "</h2>\n");
 }
@@ -258,8 +258,7 @@ static void add_command(struct buf *out, const char *command, const struct repor
 
 	word_command(&line, command, report, one, n);
 	buf_adds(out, "<p style=\"margin:4px 0;padding:6px 8px;background:#f1f3f5;"
-		      "font-family:Consolas,Menlo,monospace;font-size:12px;"
-		      "overflow-wrap:anywhere;word-break:break-word\">");
+		      "font-family:Consolas,Menlo,monospace;font-size:12px\">");
 	add_text(out, buf_str(&line));
 	buf_adds(out, "</p>\n");
 	buf_finish(&line);
