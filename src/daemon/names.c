@@ -24,6 +24,7 @@ enum err_code names_prepare(struct names *names, struct daemon *daemon,
 		free(job->destinations);
 		return err_set(err, ERR_NOMEM, "out of memory");
 	}
+	job->mail = config->mail.configured;
 	job->source_count = config->source_count;
 	job->destination_count = config->destination_count;
 	for (size_t i = 0; i < config->source_count; i++)
@@ -70,7 +71,7 @@ enum err_code names_route(struct names *names, struct err *err)
 	struct generation *generation = names->generation;
 	const struct destination_row *mail = row_of_mail(names);
 
-	generation->mail_id = mail ? mail->id : 0;
+	generation->mail_id = names->job.mail_destination;
 	if (!mail && generation->config->mail.configured)
 		return err_set(err, ERR_BUG, "the store has no row for mails");
 	for (size_t i = 0; i < names->job.source_count; i++) {
@@ -155,9 +156,16 @@ enum err_code names_deliver(
 
 void names_tell_removed(const struct names *names)
 {
-	for (size_t i = 0; i < names->job.removed_count; i++)
+	for (size_t i = 0; i < names->job.removed_count; i++) {
+		if (strcmp(names->job.removed[i], MAIL_DESTINATION) == 0) {
+			log_warn("mail removed", "consequence",
+				"waiting mails are kept, none is lost", "remedy",
+				"put mail: back into the configuration", NULL);
+			continue;
+		}
 		log_warn("destination removed", "destination", names->job.removed[i],
 			"consequence", "its waiting leads are kept, parked; none is lost",
 			"remedy", "put it back into the configuration, or discard them",
 			NULL);
+	}
 }
