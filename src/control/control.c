@@ -66,6 +66,8 @@ static const struct command commands[] = {
 	{"resume", run_resume, NULL},
 	{"check", run_check, NULL},
 	{"report", run_report, check_report},
+	{"notifications", run_notifications, check_notifications},
+	{"prune", run_prune, NULL},
 };
 
 static const struct command *find_command(const cJSON *request, struct err *err)

@@ -4,6 +4,7 @@
 #include "leadrelay/clock.h"
 #include "leadrelay/config.h"
 #include "leadrelay/json.h"
+#include "leadrelay/mails.h"
 
 #include <string.h>
 
@@ -108,7 +109,8 @@ const struct destination_settings *config_destination(
 enum err_code destination_resolve(
 	struct run *run, const char *name, int64_t *id_out, struct err *err)
 {
-	int64_t id = reader_destination(run->control->reader, name);
+	bool mail = strcmp(name, MAIL_DESTINATION) == 0; /* no leads go there */
+	int64_t id = mail ? 0 : reader_destination(run->control->reader, name);
 
 	if (id == 0 && !config_destination(run->control->config, name))
 		return err_set(err, ERR_NOT_FOUND,

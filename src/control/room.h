@@ -13,11 +13,15 @@
  *   {"command":"resume"}   {"command":"check"}
  *   {"command":"report", "name":"..." or "since" and "until", "format":"text",
  * "send":false}
+ *   {"command":"notifications", "action":"list|retry", "state":"...", "limit":50,
+ * "ids":["..."]}
+ *   {"command":"prune"}
  *
  * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
  * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
  *
- * Items: list: a lead. show: with raw, {"raw":"<base64>"} pieces in order. replay, hold
+ * Items: list: a lead. notifications: a mail. show: with raw, {"raw":"<base64>"} pieces
+ * in order. replay, hold
  * ...:
  * {"id":"...","refused":"sentence"}. check: {"problem":"sentence"}.
  */
@@ -92,6 +96,11 @@ enum err_code lead_find(
 /* As an item of `list`. */
 cJSON *lead_json(const struct lead_row *row);
 
+/* As an item of `show`; `notifications list` adds lead_id. */
+cJSON *notification_json(const struct mail_row *row);
+/* Mails are waiting that the relay does not know of. */
+void mails_changed(struct run *run);
+
 /* The list of status and destinations. *out is the caller's to cJSON_Delete. */
 enum err_code destinations_json(struct run *run, cJSON **out, struct err *err);
 
@@ -135,8 +144,11 @@ void run_destinations(struct run *run);
 void run_resume(struct run *run);
 void run_check(struct run *run);
 void run_report(struct run *run);
+void run_notifications(struct run *run);
+void run_prune(struct run *run);
 
 enum err_code change_check_request(const cJSON *request, int64_t now, struct err *err);
+enum err_code check_notifications(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_report(const cJSON *request, int64_t now, struct err *err);
 
 #endif

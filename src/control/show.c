@@ -67,6 +67,22 @@ static enum err_code add_story(
 	return ERR_OK;
 }
 
+static enum err_code add_notifications(
+	struct run *run, cJSON *object, int64_t seq, struct err *err)
+{
+	cJSON *list = cJSON_AddArrayToObject(object, "notifications");
+	struct mail_row *rows;
+	size_t count;
+
+	if (reader_notifications_of(run->control->reader, seq, &rows, &count, err) !=
+		ERR_OK)
+		return err_wrap(err, "reading the notifications");
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(list, notification_json(&rows[i]));
+	mail_rows_free(rows, count);
+	return ERR_OK;
+}
+
 static void show_lead(struct run *run, const struct lead_row *row)
 {
 	cJSON *object = lead_json(row);
@@ -77,9 +93,9 @@ static void show_lead(struct run *run, const struct lead_row *row)
 		row->lead.extra ? cJSON_Duplicate(row->lead.extra, true)
 				: cJSON_CreateObject());
 	json_add_int(object, "duplicates", row->duplicates);
-	cJSON_AddArrayToObject(object, "notifications");
-	if (add_story(run, cJSON_GetObjectItemCaseSensitive(object, "deliveries"), row,
-		    &err) == ERR_OK) {
+	if (add_notifications(run, object, row->seq, &err) == ERR_OK &&
+		add_story(run, cJSON_GetObjectItemCaseSensitive(object, "deliveries"),
+			row, &err) == ERR_OK) {
 		answer_done(run, object);
 	} else {
 		cJSON_Delete(object);

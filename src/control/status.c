@@ -3,6 +3,7 @@
 
 #include "leadrelay/clock.h"
 #include "leadrelay/config.h"
+#include "leadrelay/mails.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@ struct view { /* what status says of one destination */
 /* A name that left the configuration matters as long as something of it is unfinished. */
 static bool worth_showing(const struct destination_row *row)
 {
+	if (strcmp(row->name, MAIL_DESTINATION) == 0)
+		return false; /* told apart: its work is mails */
 	return row->configured || row->pending || row->held || row->dead;
 }
 
@@ -141,20 +144,38 @@ static void add_program(struct run *run, cJSON *object)
 		object, "intake_only", live && live->intake_only(live->ctx));
 }
 
-/* Mails are not part of this version: their counts are what the outbox holds, none. */
-static void add_notifications(cJSON *object)
+/* How mail as a whole is; nothing when none is configured. */
+static void add_mail(struct run *run, cJSON *object, const struct health *stored)
 {
-	cJSON *counts = cJSON_AddObjectToObject(object, "notifications");
+	const struct control_live *live = run->control->live;
+	struct relay_status status = {.health = *stored};
+	cJSON *mail = cJSON_CreateObject();
 
-	json_add_int(counts, "pending", 0);
-	json_add_int(counts, "sent", 0);
-	json_add_int(counts, "dead", 0);
+	if (live && !live->status(live->ctx, MAIL_DESTINATION, &status))
+		status = (struct relay_status){.health = *stored};
+	add_health(mail, &status.health);
+	cJSON_AddItemToObject(object, "mail", mail);
+}
+
+static void add_notifications(
+	struct run *run, cJSON *object, const struct notification_counts *counts)
+{
+	cJSON *part = cJSON_AddObjectToObject(object, "notifications");
+
+	json_add_int(part, "pending", counts->pending);
+	json_add_int(part, "sent", counts->sent);
+	json_add_int(part, "dead", counts->dead);
+	if (counts->configured)
+		add_mail(run, object, &counts->health);
+	else
+		json_add_text(object, "mail", NULL);
 }
 
 void run_status(struct run *run)
 {
 	struct reader *reader = run->control->reader;
 	cJSON *object = cJSON_CreateObject(), *sources = NULL, *destinations = NULL;
+	struct notification_counts mails;
 	struct accounting sum;
 	int64_t quarantined;
 	struct err err;
@@ -163,13 +184,14 @@ void run_status(struct run *run)
 	if (sources_json(run, &sources, &err) != ERR_OK ||
 		destinations_json(run, &destinations, &err) != ERR_OK ||
 		reader_quarantined(reader, &quarantined, &err) != ERR_OK ||
-		reader_accounting(reader, 0, &sum, &err) != ERR_OK)
+		reader_accounting(reader, 0, &sum, &err) != ERR_OK ||
+		reader_notification_counts(reader, &mails, &err) != ERR_OK)
 		goto fail;
 	cJSON_AddItemToObject(object, "sources", sources);
 	json_add_int(object, "quarantined", quarantined);
 	cJSON_AddItemToObject(object, "destinations", destinations);
 	cJSON_AddItemToObject(object, "accounting", json_accounting(&sum));
-	add_notifications(object);
+	add_notifications(run, object, &mails);
 	answer_done(run, object);
 	return;
 fail:

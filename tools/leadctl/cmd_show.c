@@ -172,6 +172,50 @@ static void print_delivery(struct cli *cli, const char *id, const cJSON *deliver
 	print_history(cli, member(delivery, "history"));
 }
 
+static void print_notification(struct cli *cli, const cJSON *mail)
+{
+	const char *state = json_string(mail, "state");
+	const char *sent_at = json_string(mail, "sent_at");
+	const char *error = json_string(mail, "error");
+	long long attempts = json_integer(mail, "attempts", 0);
+	char moment[AGE_TEXT_SIZE];
+
+	buf_adds(&cli->out, "\nnotification to ");
+	out_text(cli, json_string(mail, "to"));
+	buf_addf(&cli->out, ": %s%s%s", colour_start(cli, state_colour(state)), state,
+		colour_end(cli));
+	if (sent_at)
+		buf_addf(&cli->out, " at %s", moment_text(sent_at, moment));
+	if (attempts) {
+		buf_adds(&cli->out, ", ");
+		out_count(cli, attempts, "attempt", "attempts");
+	}
+	buf_addc(&cli->out, '\n');
+	if (!error || sent_at)
+		return;
+	buf_adds(&cli->out, "  the mail server said: ");
+	out_text(cli, error);
+	buf_addc(&cli->out, '\n');
+}
+
+static void print_notifications(struct cli *cli, const cJSON *lead)
+{
+	const cJSON *mail;
+	bool dead = false;
+
+	cJSON_ArrayForEach (mail, member(lead, "notifications")) {
+		const char *state = json_string(mail, "state");
+
+		print_notification(cli, mail);
+		dead |= state && strcmp(state, "dead") == 0;
+	}
+	if (dead)
+		buf_addf(&cli->out,
+			"  what to do: correct the address (`contacts`), or `leadctl "
+			"notifications retry %s`\n",
+			json_string(lead, "id"));
+}
+
 static void print_story(struct cli *cli, const cJSON *lead)
 {
 	const cJSON *delivery;
@@ -180,6 +224,7 @@ static void print_story(struct cli *cli, const cJSON *lead)
 	cJSON_ArrayForEach (delivery, member(lead, "deliveries")) {
 		print_delivery(cli, json_string(lead, "id"), delivery);
 	}
+	print_notifications(cli, lead);
 }
 
 /* ---- --raw ---- */

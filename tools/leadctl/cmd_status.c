@@ -43,7 +43,8 @@ static bool needs_attention(const cJSON *status)
 	const cJSON *sum = member(status, "accounting");
 
 	return !is_state(status, "running") || json_bool(status, "intake_only", false) ||
-	       any_parked(member(status, "destinations")) || number(sum, "dead") > 0 ||
+	       any_parked(member(status, "destinations")) ||
+	       is_state(member(status, "mail"), "parked") || number(sum, "dead") > 0 ||
 	       number(sum, "difference") != 0 || number(status, "quarantined") > 0;
 }
 
@@ -195,6 +196,48 @@ void print_destinations(struct cli *cli, const cJSON *destinations)
 	}
 }
 
+/* ---- mail ---- */
+
+static void print_mail_trouble(struct cli *cli, const cJSON *mail)
+{
+	const char *state = json_string(mail, "state"),
+		   *error = json_string(mail, "error");
+	char age[AGE_TEXT_SIZE];
+
+	buf_addf(&cli->out, "%smail%s is %s%s%s for %s", colour_start(cli, BOLD),
+		colour_end(cli), colour_start(cli, state_colour(state)), state,
+		colour_end(cli), age_text(cli, json_string(mail, "since"), age));
+	if (error) {
+		buf_adds(&cli->out, ": ");
+		out_text(cli, error);
+	}
+	if (is_state(mail, "parked"))
+		buf_adds(&cli->out,
+			"\n  what to do: mend `mail.smtp` or the mail server; mails wait, "
+			"none is lost; a changed secret file is noticed within 10 s, other "
+			"changes by `systemctl reload leadrelayd`");
+	buf_addc(&cli->out, '\n');
+}
+
+static void print_mail(struct cli *cli, const cJSON *status)
+{
+	const cJSON *counts = member(status, "notifications");
+	const cJSON *mail = member(status, "mail");
+	int64_t dead = number(counts, "dead");
+	char text[COUNT_TEXT_SIZE];
+
+	if (!cJSON_IsObject(mail) && !number(counts, "pending") &&
+		!number(counts, "sent") && !dead)
+		return;
+	buf_addf(&cli->out, "\nnotifications: %s sent,",
+		count_text(number(counts, "sent"), text));
+	buf_addf(&cli->out, " %s waiting,", count_text(number(counts, "pending"), text));
+	buf_addf(&cli->out, " %s dead%s\n", count_text(dead, text),
+		dead ? ": `leadctl notifications list --state dead`" : "");
+	if (cJSON_IsObject(mail) && !is_state(mail, "open"))
+		print_mail_trouble(cli, mail);
+}
+
 static void print_rest(struct cli *cli, const cJSON *status)
 {
 	int64_t dead = number(member(status, "accounting"), "dead");
@@ -227,6 +270,7 @@ static void print_status(struct cli *cli, const cJSON *status)
 	if (cJSON_GetArraySize(member(status, "destinations")))
 		buf_addc(&cli->out, '\n');
 	print_destinations(cli, member(status, "destinations"));
+	print_mail(cli, status);
 	print_rest(cli, status);
 }
 
@@ -263,6 +307,7 @@ static cJSON *status_of_nothing(void)
 	cJSON_AddArrayToObject(status, "destinations");
 	zeros(status, "accounting", sums);
 	zeros(status, "notifications", mails);
+	cJSON_AddNullToObject(status, "mail");
 	return status;
 }
 

@@ -75,12 +75,17 @@ const struct option_rule report_options[] = {
 	{"send", NULL, "queue it as mails to the report's `to` instead", false, '\0'},
 	LAST_OPTION};
 
+const struct option_rule notifications_options[] = {
+	{"state", "S", "list: pending, sent or dead", false, '\0'},
+	{"limit", "N", "list: at most N, 50 by default; 0: all", false, '\0'},
+	LAST_OPTION};
+
 const struct command commands[] = {
 	{"status", cmd_status, NEED_STATE_DIR, no_options, "status",
 		"is everything all right?",
 		"Sources, destinations, backlog and the accounting line. Exit 3 when "
-		"something needs\nattention: the daemon is stopped, a destination is parked, "
-		"leads are dead or\nquarantined, or the sums differ.\n",
+		"something needs\nattention: the daemon is stopped, a destination or mail is "
+		"parked, leads are dead or\nquarantined, or the sums differ.\n",
 		"leadctl status"},
 	{"list", cmd_list, NEED_STATE_DIR, list_options, "list [FILTERS]",
 		"leads, newest first", "Each lead once, with all its deliveries.\n",
@@ -135,6 +140,17 @@ const struct command commands[] = {
 		"What is waiting, held, dead\nor discarded is what is so now. Ids and "
 		"numbers only, never a person.\n",
 		"leadctl report daily --format html > daily.html"},
+	{"notifications", cmd_notifications, NEED_STATE_DIR, notifications_options,
+		"notifications [list [--state S] | retry [ID...]]",
+		"mails about new leads; send dead ones again",
+		"One per lead and contact, newest first. retry makes dead ones pending again: "
+		"those of\nthe leads named, or all of them.\n",
+		"leadctl notifications list --state dead"},
+	{"prune", cmd_prune, NEED_CONFIG, no_options, "prune",
+		"remove now what is past its age",
+		"What `retention` says, batch by batch; the daemon does the same by itself. "
+		"Removed rows\nstay counted.\n",
+		"leadctl prune"},
 	{"check", cmd_check, NEED_CONFIG, no_options, "check",
 		"count everything anew and compare",
 		"The counters against the rows, and the store's integrity. Exit 3 when "
@@ -150,9 +166,8 @@ const struct command commands[] = {
 	{NULL, NULL, NEED_NOTHING, NULL, NULL, NULL, NULL, NULL},
 };
 
-static const char *const later[] = {"import", "reconcile", "export", "notifications",
-	"shape", "forget", "prune", "backup", "restore", "salvage", "doctor", "init",
-	"tail"};
+static const char *const later[] = {"import", "reconcile", "export", "shape", "forget",
+	"backup", "restore", "salvage", "doctor", "init", "tail"};
 
 const struct command *command_find(const char *name)
 {
