@@ -85,6 +85,38 @@ static void claims_and_pages_come_from_the_partial_indexes(void **state)
 	sqlite3_close(sqlite);
 }
 
+static void mails_and_retention_come_from_indexes_too(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *sqlite;
+
+	assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+	expect_plan(sqlite, SQL_MAIL_SAME, "COVERING INDEX mail_due");
+	expect_plan(sqlite, SQL_MAIL_LATER, "COVERING INDEX mail_due");
+	expect_plan(sqlite, SQL_MAIL_NEXT_DUE, "COVERING INDEX mail_due");
+	expect_plan(sqlite, SQL_MAIL_WAKE, "INDEX mail_due");
+	expect_plan(sqlite, SQL_MAIL_OLDEST, "COVERING INDEX mail_unsettled");
+	expect_plan(sqlite, SQL_MAIL_FREEZE, "INDEX mail_digest");
+	expect_plan(sqlite, SQL_MAIL_LEADS, "INDEX mail_carrier");
+	expect_plan(sqlite, SQL_MAIL_COUNT, "COVERING INDEX mail_carrier");
+	expect_plan(sqlite, SQL_MAIL_FOLLOW, "INDEX mail_carrier");
+	expect_plan(sqlite, SQL_MAIL_DEAD, "COVERING INDEX mail_unsettled");
+	expect_plan(sqlite, SQL_MAIL_DEAD_OF, "INDEX mail_lead");
+	expect_plan(sqlite, SQL_MAILS_OF, "INDEX mail_lead");
+	expect_plan(sqlite, SQL_MAILS_UNSETTLED, "INDEX mail_unsettled");
+	expect_plan(sqlite, SQL_PRUNE_DELIVERIES, "COVERING INDEX delivery_settled");
+	expect_plan(sqlite, SQL_PRUNE_MAILS, "COVERING INDEX mail_settled");
+	expect_plan(sqlite, SQL_PRUNE_IDLE, "INDEX idle_since");
+	expect_plan(sqlite, SQL_PRUNE_IDLE, "COVERING INDEX lead_raw_of");
+	expect_plan(sqlite, SQL_PRUNE_IDLE, "INDEX mail_lead");
+	expect_plan(sqlite, SQL_PRUNE_QUARANTINED, "INDEX lead_quarantined");
+	expect_plan(sqlite, SQL_PRUNE_ATTEMPTS, "COVERING INDEX attempt_at");
+	expect_plan(sqlite, SQL_PRUNE_MAIL_ATTEMPTS, "COVERING INDEX mail_attempt_at");
+	expect_plan(sqlite, SQL_PRUNE_NOTICE, "COVERING INDEX mail_notice");
+	expect_plan(sqlite, SQL_LAST_LEAD_AT, "COVERING INDEX lead_received");
+	sqlite3_close(sqlite);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -92,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(no_statement_scans_a_growing_table),
 		TEST(claims_and_pages_come_from_the_partial_indexes),
+		TEST(mails_and_retention_come_from_indexes_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
