@@ -67,10 +67,10 @@ wait_until $SECONDS_FOR_AN_ALERT "quarantined is told" alerted 'quarantine'
 # Wrong tokens.
 post marketplace wrong-token-0123456789 '{}'
 equal "$STATUS" 401
-wait_until $SECONDS_FOR_AN_ALERT "wrong tokens are told" alerted 'token'
+wait_until $SECONDS_FOR_AN_ALERT "wrong tokens are told" alerted 'wrong token'
 for n in 1 2 3; do post marketplace wrong-token-0123456789 '{}'; done
 sleep 6
-equal "$(alerts token)" 1 "grouped"
+equal "$(alerts 'wrong token')" 1 "grouped"
 expect_no_text "but not the token" "$(mails)" 'wrong-token'
 expect_no_text "no person in any alert" "$(mails)" '@example\.com|Silva|Fabrikam'
 [ "$(alerts 'dead at crm')" -le 2 ] || fail "still grouped: $(alerts 'dead at crm')"

@@ -16,7 +16,7 @@ cp "$DIR/keep.yaml" "$DIR/leadrelay.yaml"
 start_relay
 listed() { ctl --json list --limit 0 "$@" | jq -s length; }
 listed_are() { [ "$(listed "${@:2}")" -eq "$1" ]; }
-books() { ctl --json status | jq -c '[.accounting, (.destinations[] | {name, delivered, dead, discarded, accepted}), .notifications, [.sources[] | {name, accepted, test}]]'; }
+books() { status_json | jq -c '[.accounting, (.destinations[] | {name, delivered, dead, discarded, accepted}), .notifications, [.sources[] | {name, accepted, test}]]'; }
 
 for n in $(seq 30); do accept_lead "ok$n@example.com"; done
 crm faults -X POST --data '{"fault":"plugin_refuses","where":"create","times":-1,"match":{"companyname":"Poison"}}' >/dev/null
