@@ -79,6 +79,10 @@ static enum err_code want_configured(
 		return err_set(err, ERR_NOT_FOUND,
 			"there is no report \"%s\" in the configuration (reports:)",
 			name);
+	if (out->send && out->settings->to.count == 0)
+		return err_set(err, ERR_INVALID,
+			"report %s goes into a directory only: there is no `to` to send it to",
+			name);
 	if (zone_load(&out->zone, NULL, out->settings->timezone, err) != ERR_OK)
 		return err_wrap(err, "report %s", name);
 	schedule = (struct schedule){.every = (enum schedule_every)out->settings->every,
@@ -142,6 +146,51 @@ static void show_report(
 	buf_finish(&text);
 }
 
+/* ---- sending it ---- */
+
+/* Besides those that are due: nothing is remembered of it. */
+static enum err_code queue_report(struct run *run, const struct report_settings *settings,
+	const struct report_mail *mail, struct err *err)
+{
+	struct job_notice job = {.kind = MAIL_REPORT,
+		.recipients = (const char *const *)settings->to.items,
+		.recipient_count = settings->to.count,
+		.subject = buf_str(&mail->subject),
+		.text = buf_str(&mail->text),
+		.html = mail->html.len ? buf_str(&mail->html) : NULL,
+		.attachments = mail->attachments,
+		.attachment_count = mail->attachment_count,
+		.now = run->now};
+
+	job_notice_prepare(&job);
+	return store_call(run->control->store, &job.job, err);
+}
+
+static void send_report(
+	struct run *run, const struct wanted *wanted, const struct report *report)
+{
+	const struct report_settings *settings = wanted->settings;
+	struct report_mail mail;
+	enum err_code code;
+	struct err err;
+	cJSON *done;
+
+	code = report_mail_make(&mail, report, settings->formats, wanted->zone, &err);
+	if (code == ERR_OK)
+		code = queue_report(run, settings, &mail, &err);
+	if (code == ERR_OK) {
+		mails_changed(run);
+		done = cJSON_CreateObject();
+		json_add_text(done, "name", settings->name);
+		json_add_text(done, "subject", buf_str(&mail.subject));
+		json_add_int(done, "queued", (int64_t)settings->to.count);
+		answer_done(run, done);
+	} else {
+		answer_error(run, &err);
+	}
+	report_mail_finish(&mail);
+}
+
 void run_report(struct run *run)
 {
 	struct report report;
@@ -165,7 +214,10 @@ void run_report(struct run *run)
 		answer_error(run, &err);
 	}
 	if (code == ERR_OK) {
-		show_report(run, &wanted, &report);
+		if (wanted.send)
+			send_report(run, &wanted, &report);
+		else
+			show_report(run, &wanted, &report);
 		report_finish(&report);
 	}
 	zone_destroy(wanted.zone);

@@ -2,6 +2,7 @@
 #include "leadrelay/report.h"
 
 #include "leadrelay/clock.h"
+#include "leadrelay/zone.h"
 
 static void attach(struct report_mail *mail, const struct report *report,
 	enum report_format format, const struct zone *zone)
@@ -9,11 +10,12 @@ static void attach(struct report_mail *mail, const struct report *report,
 	static char csv[] = "text/csv; charset=utf-8", json[] = "application/json";
 	struct mail_attachment *attachment = &mail->attachments[mail->attachment_count++];
 	struct buf *bytes = &mail->bytes[format], *name = &mail->names[format];
+	int64_t local = zone ? zone_local(zone, report->until) : report->until;
 	char day[TIME_TEXT_SIZE];
 
 	report_render(bytes, report, format, zone);
 	buf_addf(name, "leadrelay-%s-%.10s.%s", *report->name ? report->name : "report",
-		time_text(report->until, day), report_format_extension(format));
+		time_text(local, day), report_format_extension(format));
 	*attachment = (struct mail_attachment){.type = format == REPORT_CSV ? csv : json,
 		.name = name->data,
 		.bytes = bytes->data,
