@@ -7,6 +7,7 @@
  * build with crash points, at each of the store's.
  */
 #include "fixture.h"
+#include "leadrelay/mails.h"
 #include "leadrelay/reader.h"
 
 #include <dirent.h>
@@ -33,7 +34,11 @@ static void child_call(struct store *store, struct store_job *job)
 static int64_t child_accept(
 	struct store *store, int64_t source, int64_t destination, struct uuid *last)
 {
-	struct accept_lead lead = {.destinations = &destination, .destination_count = 1};
+	static const char *const contacts[] = {"owner@contoso.com", "sales@contoso.com"};
+	struct accept_lead lead = {.destinations = &destination,
+		.destination_count = 1,
+		.contacts = contacts,
+		.contact_count = 2};
 	struct job_accept job = {.source = source,
 		.leads = &lead,
 		.count = 1,
@@ -68,6 +73,40 @@ static void child_settle(struct store *store, int64_t destination, int64_t deliv
 	child_call(store, &job.job);
 }
 
+/* One of the two mails of each lead is sent, then and again an alert is raised. */
+static void child_mail(struct store *store, int64_t mails, int i)
+{
+	const char *const people[] = {"ops@contoso.com"};
+	struct job_claim claim = {
+		.kind = CLAIM_UNTRIED, .destination = mails, .now = NOW, .max = 1};
+	struct job_notice notice = {.kind = MAIL_ALERT,
+		.recipients = people,
+		.recipient_count = 1,
+		.subject = "s",
+		.text = "t",
+		.key = "parked:crm",
+		.raise = i % 2 == 0,
+		.now = NOW};
+
+	job_claim_prepare(&claim);
+	child_call(store, &claim.job);
+	for (size_t k = 0; k < claim.count; k++)
+		child_settle(store, mails, claim.items[k].delivery, DELIVERY_ACCEPT);
+	job_claim_finish(&claim);
+	job_notice_prepare(&notice);
+	if (i % 10 == 9)
+		child_call(store, &notice.job);
+}
+
+static void child_prune(struct store *store)
+{
+	struct job_prune job = {
+		.retention = {.attempts_ms = 1}, .now = NOW + 1, .max = 50};
+
+	job_prune_prepare(&job);
+	child_call(store, &job.job);
+}
+
 static void child_replay(struct store *store)
 {
 	struct job_transition job = {.selection = {.states = 1u << DELIVERY_DEAD},
@@ -90,6 +129,7 @@ static int child(const char *dir)
 		.source_count = 1,
 		.destinations = &destination,
 		.destination_count = 1,
+		.mail = true,
 		.now = NOW};
 	struct uuid last = {0};
 	struct store *store;
@@ -106,8 +146,11 @@ static int child(const char *dir)
 		if (i % 3 != 0)
 			child_settle(store, destination.id, delivery,
 				i % 3 == 1 ? DELIVERY_REFUSE : DELIVERY_ACCEPT);
+		child_mail(store, names.mail_destination, i);
 		if (i % 10 == 9)
 			child_replay(store);
+		if (i % 10 == 5)
+			child_prune(store);
 	}
 	return 0;
 }
@@ -254,7 +297,7 @@ static void killed_at_each_crash_point_nothing_acknowledged_is_lost(void **state
 		"intake.tx_open:kill:5", "intake.rows_written:kill:5",
 		"intake.before_commit:kill:5", "mark.before_commit:kill:4",
 		"mark.after_commit:kill:4", "dead.marked_before_mail:kill:3",
-		"replay.mid_batch:kill:2", "ckpt.start:kill"};
+		"replay.mid_batch:kill:2", "prune.mid_batch:kill:2", "ckpt.start:kill"};
 	struct run *run = *state;
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
