@@ -44,8 +44,8 @@ enum err_code config_state_dir(char **out, const char *file, struct err *err);
 void config_destroy(struct config *config); /* wipes secrets; NULL is fine */
 /* Whether a destination of both asks for its tokens with anything new: another secret,
  * password, certificate, client or directory. */
-bool config_credentials_changed(const struct config *before, const struct config *after,
-	const char *destination);
+bool config_credentials_changed(
+	const struct config *before, const struct config *after, const char *destination);
 
 /* Watches the secret and TLS files: returns true when one of them has, twice in a row,
  * read the same non-empty content that differs from what the configuration was loaded

@@ -63,6 +63,7 @@ wait_until() {
 	local until=$((SECONDS + $1)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
+		[ -z "${GONE:-}" ] || fail "$GONE"
 		[ $SECONDS -lt $until ] || fail "waited in vain: $what"
 		sleep 0.05
 	done
@@ -114,6 +115,7 @@ YAML
 }
 
 start_relay() { # [wrapper...]: sets RELAY (URL) and RELAY_PID; returns when it is ready
+	GONE=''
 	touch "$DIR/relay.log"
 	LOG_BEGIN=$(($(wc -l <"$DIR/relay.log") + 1))
 	"$@" "$BIN/leadrelayd" -c "$DIR/leadrelay.yaml" 2>>"$DIR/relay.log" &
@@ -122,7 +124,8 @@ start_relay() { # [wrapper...]: sets RELAY (URL) and RELAY_PID; returns when it 
 	wait_until "${READY_SECONDS:-20}" "leadrelayd is ready" relay_answers
 }
 relay_answers() {
-	kill -0 "$RELAY_PID" 2>/dev/null || fail "leadrelayd ended: $(tail -n 3 "$DIR/relay.log")"
+	kill -0 "$RELAY_PID" || GONE="leadrelayd ended: $(tail -n 3 "$DIR/relay.log")"
+	[ -z "$GONE" ] || return 1
 	local port
 	port=$(relay_port) && [ -n "$port" ] && RELAY=http://127.0.0.1:$port &&
 		curl -s -o /dev/null --max-time 2 "$RELAY/"
