@@ -83,9 +83,6 @@ static enum err_code check_replay_parts(const cJSON *request, struct err *err)
 	if (!is_replay(requested_event(request)) &&
 		(set || json_string(request, "to") || json_bool(request, "again", false)))
 		return err_set(err, ERR_INVALID, "--%s goes with replay only", only);
-	if (set && !requested_ids(request))
-		return err_set(err, ERR_INVALID,
-			"set: it changes one lead, or a few: name them by their ids");
 	return change_check_set(set, err);
 }
 
@@ -302,11 +299,14 @@ static enum err_code change_lead(struct change *change, const struct filter *fil
 {
 	struct selection selection = {.states = allowed_states(change->event),
 		.destination = filter->selection.destination,
+		.reason = filter->selection.reason,
 		.leads = &row->seq,
 		.lead_count = 1};
 	const char *destination = change->to_name ? change->to_name : filter->destination;
 	int64_t after = 0;
 
+	if (filter->selection.states & selection.states)
+		selection.states &= filter->selection.states;
 	if (row->quarantined && (row->discarded || !quarantine_allows(change->event))) {
 		change_refuse(change, &row->lead, 1,
 			row->discarded
@@ -407,7 +407,7 @@ static enum err_code change_by_ids(
 
 /* ---- by filters ---- */
 
-struct pickup { /* quarantined leads that match, collected before they change */
+struct pickup { /* leads that match, collected before they change */
 	int64_t *seqs;
 	size_t count, room;
 };
@@ -429,19 +429,19 @@ static bool pick_up(void *ctx, const struct lead_row *row)
 	return true;
 }
 
-/* Those replayed in an earlier part are no longer quarantined: there is no cursor. */
-static enum err_code change_quarantined_matching(
-	struct change *change, const struct filter *filter, struct err *err)
+/* Lead by lead; within: what of each. Those changed in an earlier part no longer match:
+ * there is no cursor. */
+static enum err_code change_each_matching(struct change *change,
+	const struct filter *filter, const struct filter *within, struct err *err)
 {
 	struct pickup pickup = {0};
-	struct filter none = {0};
 	size_t at = 0;
 	enum err_code code;
 
 	code = reader_list(change->run->control->reader, &filter->selection, 0, pick_up,
 		&pickup, err);
 	if (code == ERR_OK)
-		code = change_each(change, &none, pickup.seqs, pickup.count, &at, err);
+		code = change_each(change, within, pickup.seqs, pickup.count, &at, err);
 	free(pickup.seqs);
 	if (code == ERR_OK)
 		answer_change(change, at < pickup.count ? 0 : -1);
@@ -453,14 +453,17 @@ static enum err_code change_by_filter(
 {
 	unsigned allowed = allowed_states(change->event),
 		 states = filter->selection.states;
+	struct filter none = {0};
 
 	if (states == SELECT_QUARANTINED && quarantine_allows(change->event))
-		return change_quarantined_matching(change, filter, err);
+		return change_each_matching(change, filter, &none, err);
 	if (states && !(states & allowed) && !change->to) /* to: they stay as they are */
 		return err_set(
 			err, ERR_STALE, "nothing done: %s", rule_sentence(change->event));
 	if (!states)
 		filter->selection.states = allowed;
+	if (change->set) /* the leads themselves change, one after the other */
+		return change_each_matching(change, filter, filter, err);
 	if (change_batches(change, &filter->selection, NULL, 0, &after, err) != ERR_OK)
 		return err->code;
 	answer_change(change, after);

@@ -147,6 +147,16 @@ void check_source(struct reading *in, int line, yaml_node_t *node,
 		}
 }
 
+/* An environment's page from the address bar: all behind the host is dropped later. */
+static bool is_pasted_page(const char *name, const char *host)
+{
+	static const char cloud[] = ".dynamics.com";
+	size_t len = strlen(host), size = sizeof(cloud) - 1;
+
+	return strcmp(name, "url") == 0 && len > size &&
+	       strcasecmp(host + len - size, cloud) == 0;
+}
+
 /* https, or http where nobody can listen, or where the operator takes the risk. */
 static void check_secure(struct reading *in, const yaml_node_t *node, int line,
 	const char *name, const char *text, bool allow_plain)
@@ -160,7 +170,7 @@ static void check_secure(struct reading *in, const yaml_node_t *node, int line,
 		key_problem(in, node, line, name,
 			"https://, http:// on loopback, or allow_plain: true beside it",
 			"http:// would send secrets and leads in the clear");
-	if (url.has_query)
+	if (url.has_query && !is_pasted_page(name, url.host))
 		key_problem(in, node, line, name, "end the address before ? and #",
 			"an address with a query or fragment");
 }
@@ -332,12 +342,16 @@ static void warn_nobody_told(struct reading *in)
 
 static void check_private(struct reading *in)
 {
+	size_t before;
+
 	if (!in->wants_private || !(in->mode & ~(mode_t)0640 & 0777))
 		return;
-	problem(in, 1,
+	before = path_push(in, in->private_path);
+	problem(in, in->private_line,
 		"chmod 0600 (or 0640) the file, or give the secret in a file of its own (X_file)",
 		"a secret stands in this file and its mode is %04o",
 		(unsigned)(in->mode & 0777));
+	path_pop(in, before);
 }
 
 void check_whole(struct reading *in)

@@ -61,6 +61,8 @@ struct reading {
 	} problems[CONFIG_PROBLEMS_MAX];
 	size_t problem_count;
 	bool wants_private; /* a secret stands in the file itself */
+	int private_line;   /* the first one */
+	char private_path[CONFIG_PATH_MAX];
 };
 
 /* "FILE:LINE: path: <fmt>; <allowed>". Texts never hold a secret. */
@@ -68,6 +70,7 @@ void problem(struct reading *in, int line, const char *allowed, const char *fmt,
 	__attribute__((format(printf, 4, 5)));
 void warning(struct reading *in, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+void want_private(struct reading *in, int line); /* a secret stands here, at in->path */
 size_t path_push(struct reading *in, const char *name); /* what path_pop takes back */
 void path_pop(struct reading *in, size_t before);
 

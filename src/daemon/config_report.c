@@ -57,6 +57,15 @@ void warning(struct reading *in, const char *fmt, ...)
 	free(text);
 }
 
+void want_private(struct reading *in, int line)
+{
+	if (in->wants_private)
+		return;
+	in->wants_private = true;
+	in->private_line = line;
+	memcpy(in->private_path, in->path, sizeof(in->private_path));
+}
+
 size_t path_push(struct reading *in, const char *name)
 {
 	size_t before = strlen(in->path);

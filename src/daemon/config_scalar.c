@@ -318,7 +318,7 @@ void take_proxy(struct reading *in, const struct key *key, int line, const char 
 		return;
 	}
 	if (url.has_user)
-		in->wants_private = true;
+		want_private(in, line);
 	store_text(in, text, target);
 }
 

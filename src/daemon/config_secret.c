@@ -116,7 +116,7 @@ static void read_inline(struct reading *in, const struct key *key, int line,
 	}
 	raw = (const char *)node->data.scalar.value;
 	if (!is_variable_only(raw))
-		in->wants_private = true;
+		want_private(in, line);
 	if (strlen(raw) != node->data.scalar.length) {
 		problem(in, line, key->allowed, "the secret holds a zero byte");
 		return;

@@ -28,8 +28,8 @@ static void answer_one(struct request *request)
 	if (lead->result == ACCEPT_DUPLICATE) {
 		word = "duplicate";
 		status = 200;
-	} else if (lead->result == ACCEPT_QUARANTINED && !request->parsed.honeypot) {
-		word = "quarantined"; /* a machine in the trap is told nothing */
+	} else if (lead->result == ACCEPT_QUARANTINED) {
+		word = "quarantined";
 	}
 	buf_addf(&body, "{\"id\":\"%s\",\"status\":\"%s\"}\n", uuid_text(&lead->id, id),
 		word);

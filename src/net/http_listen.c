@@ -1,8 +1,8 @@
 /*
  * Listening and accepting. Connections are accepted here and given to libmicrohttpd,
  * which would stop listening at its limits, or spin when descriptors run out: here the
- * surplus is answered 503 and closed, and a descriptor kept in reserve lets one refuse
- * connections even then.
+ * surplus is answered 503 and closed, connections leave descriptors for everything else,
+ * and one kept in reserve lets them be refused even when there are none.
  */
 #include "leadrelay/clock.h"
 #include "leadrelay/log.h"
@@ -14,12 +14,15 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MS 100
+#define DESCRIPTORS_KEPT 256 /* half of all, when that is less */
+#define TELL_MS 60000
 
 /* ---- addresses ---- */
 
@@ -160,6 +163,41 @@ static bool has_place(struct http_server *server, int fd, const struct address *
 	return true;
 }
 
+static void tell_descriptors(struct http_server *server)
+{
+	int64_t now = clock_mono(server->clock);
+
+	if (server->told_descriptors_at && now - server->told_descriptors_at < TELL_MS)
+		return;
+	server->told_descriptors_at = now;
+	log_warn("no file descriptors left for a connection", "consequence",
+		"connections are refused, deliveries go on", "remedy",
+		"raise LimitNOFILE or lower intake.max_connections", NULL);
+}
+
+/* Descriptors are given out lowest first: one this high tells that the rest is for the
+ * store, the destinations and leadctl. */
+static bool is_kept(int fd)
+{
+	struct rlimit limit;
+	rlim_t kept = DESCRIPTORS_KEPT;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	kept = limit.rlim_cur / 2 < kept ? limit.rlim_cur / 2 : kept;
+	return (rlim_t)fd >= limit.rlim_cur - kept;
+}
+
+/* Without lingering: that would keep the descriptor. */
+static void refuse_kept(struct http_server *server, int fd)
+{
+	end_an_idle_one(server);
+	if (!server->tls)
+		reply_raw(fd, 503, "too many connections");
+	close(fd);
+	tell_descriptors(server);
+}
+
 static void take(
 	struct http_server *server, int fd, const struct sockaddr *from, socklen_t len)
 {
@@ -199,8 +237,7 @@ static void out_of_descriptors(struct http_server *server)
 		}
 		server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
-	log_warn("no file descriptors left for a connection", "remedy",
-		"raise LimitNOFILE or lower intake.max_connections", NULL);
+	tell_descriptors(server);
 	for (size_t i = 0; i < server->listener_count; i++)
 		uv_poll_stop(&server->listeners[i]->poll);
 	listeners_resume(server);
@@ -228,7 +265,10 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 			continue;
 		if (fd < 0)
 			return;
-		take(server, fd, (struct sockaddr *)&from, len);
+		if (is_kept(fd))
+			refuse_kept(server, fd);
+		else
+			take(server, fd, (struct sockaddr *)&from, len);
 	}
 }
 

@@ -117,6 +117,7 @@ struct http_server {
 	struct connection *accepting; /* being handed to libmicrohttpd */
 	int64_t body_bytes;           /* of all requests being read */
 	int spare_fd;                 /* given up to refuse a connection on EMFILE */
+	int64_t told_descriptors_at;  /* that they run out: not at each connection */
 	bool tls;
 	uint8_t tls_digest[32]; /* of certificate and key, to notice a change */
 	int64_t certificate_expires_at;

@@ -361,7 +361,10 @@ const char *const sql_text[SQL_COUNT] = {
 		" l.duplicates, l.state, l.problem"
 		" FROM lead l JOIN source s ON s.id = l.source WHERE l.seq = ?1",
 	[SQL_SHOW_DELIVERIES] =
-		"SELECT d.id, n.name, d.state, d.attempts, d.due_at, d.reason, d.error,"
+		"SELECT d.id, n.name, d.state, d.attempts,"
+		" CASE WHEN n.health = 1 THEN d.due_at" /* open */
+		"  WHEN n.next_at = 0x7fffffffffffffff THEN 0"
+		"  ELSE max(d.due_at, n.next_at) END, d.reason, d.error,"
 		" d.settled_at, d.remote_id, d.outcome"
 		" FROM delivery d JOIN destination n ON n.id = d.destination"
 		" WHERE d.lead = ?1 ORDER BY d.destination",

@@ -65,6 +65,7 @@ wait_until() {
 	local until=$((SECONDS + $1)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
+		[ -z "${GONE:-}" ] || fail "$GONE"
 		[ $SECONDS -lt $until ] || fail "waited in vain: $what"
 		sleep 0.05
 	done
@@ -116,6 +117,7 @@ YAML
 }
 
 start_relay() { # [wrapper...]: sets RELAY (URL) and RELAY_PID; returns when it is ready
+	GONE=''
 	touch "$DIR/relay.log"
 	LOG_BEGIN=$(($(wc -l <"$DIR/relay.log") + 1))
 	"$@" "$BIN/leadrelayd" -c "$DIR/leadrelay.yaml" 2>>"$DIR/relay.log" &

@@ -126,6 +126,11 @@ static const char *connect_remedy(enum http_failure failure)
 	return "";
 }
 
+static bool uses_tls(const struct trial *trial)
+{
+	return strncasecmp(trial->settings->url, "https:", strlen("https:")) == 0;
+}
+
 static void fill_detail(const struct trial *trial, enum stage stage,
 	const struct http_answer *answer, char *out)
 {
@@ -141,6 +146,10 @@ static void fill_detail(const struct trial *trial, enum stage stage,
 		snprintf(out, size, "through the proxy at %s", answer->address);
 	if (stage != TLS)
 		return;
+	if (!uses_tls(trial)) {
+		put(out, size, "not used: the address is plain http");
+		return;
+	}
 	put(out, size, "certificate verified");
 	if (answer->certificate_expires_at) {
 		time_text(answer->certificate_expires_at, until);
@@ -149,18 +158,18 @@ static void fill_detail(const struct trial *trial, enum stage stage,
 }
 
 /* One connection is made of all three: the time stands with the last of them. */
-static bool tell_stages(struct trial *trial, const struct http_answer *answer, bool tls)
+static bool tell_stages(struct trial *trial, const struct http_answer *answer)
 {
 	static const char *const names[] = {"resolve", "connect", "tls"};
-	enum stage failed = stage_of(answer), last = tls ? TLS : CONNECT;
+	enum stage failed = stage_of(answer);
 
-	if (failed == TLS && !tls)
+	if (failed == TLS && !uses_tls(trial))
 		failed = CONNECT;
-	for (enum stage stage = RESOLVE; stage <= last; stage++) {
+	for (enum stage stage = RESOLVE; stage < STAGES; stage++) {
 		struct validation_step step = {
 			.step = names[stage], .ok = stage != failed};
 
-		if (!step.ok || stage == last)
+		if (!step.ok || stage == TLS)
 			step.duration_ms = answer->duration_ms;
 		if (step.ok) {
 			fill_detail(trial, stage, answer, step.detail);
@@ -177,16 +186,14 @@ static bool tell_stages(struct trial *trial, const struct http_answer *answer, b
 
 static bool try_connection(struct trial *trial)
 {
-	const char *url = trial->settings->url;
-	bool tls = strncasecmp(url, "https:", strlen("https:")) == 0;
 	struct http_exchange exchange = {.connect_only = true};
 	struct http_request request = {.method = "GET"};
 	bool ok;
 
 	begin(trial, "connect");
-	buf_adds(&request.url, url);
+	buf_adds(&request.url, trial->settings->url);
 	exchange_run(trial, &exchange, &request);
-	ok = tell_stages(trial, &exchange.answer, tls);
+	ok = tell_stages(trial, &exchange.answer);
 	http_exchange_finish(&exchange);
 	return ok;
 }

@@ -98,7 +98,7 @@ static void advise_pending(struct buf *out, const cJSON *delivery)
 			"%s is",
 			moment_text(next, moment), name);
 	else
-		buf_adds(out, "nothing: it is next");
+		buf_addf(out, "see `leadctl destinations`: it waits for %s", name);
 }
 
 void remedy_delivery(struct buf *out, const char *id, const cJSON *delivery)

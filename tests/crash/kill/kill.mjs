@@ -1,4 +1,4 @@
-// kill -9 at random moments under load, then the books are opened.
+// kill -9 at random moments under load, while it stops and while it starts too; then the books are opened.
 //
 //   node kill.mjs BIN-DIRECTORY [KILLS [SEED]]
 //
@@ -157,8 +157,19 @@ log: { level: warn }
 	const clients = Array.from({ length: 12 }, client);
 	for (let i = 0; i < Number(kills); i++) {
 		await sleep(30 + random() * 500);
+		const moment = random(); // a third at work, a third while it stops, a third while it starts
+		if (moment < 0.33) {
+			daemon.kill('SIGTERM');
+			await sleep(random() * 150);
+		}
 		daemon.kill('SIGKILL');
 		await daemon.ended;
+		if (moment > 0.66) {
+			const starting = start('leadrelayd', ['-c', path.join(dir, 'leadrelay.yaml')], 'relay.log');
+			await sleep(random() * 100);
+			starting.kill('SIGKILL');
+			await starting.ended;
+		}
 		daemon = await up();
 	}
 	running = false;

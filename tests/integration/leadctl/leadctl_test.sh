@@ -48,7 +48,7 @@ expect_exit 4 ctl list --destination nowhere
 expect_exit 2 ctl list --since yesterday
 expect_exit 0 ctl --json show "${one: -8}"
 expect_exit 4 ctl show ffffffffffff
-expect_exit 2 ctl show abc
+expect_exit 4 ctl show abc
 expect_exit 4 ctl hold "$one" ffffffffffff
 expect_exit 2 ctl replay "$one" --set nonsense=1
 expect_exit 0 ctl replay --state delivered --again --dry-run

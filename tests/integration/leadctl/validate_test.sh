@@ -8,11 +8,11 @@ write_config
 steps() { jq -r '[.steps[] | .step + (if .ok then "" else "!" end)] | join(" ")' <<<"$OUT"; }
 
 expect_exit 0 ctl --json validate crm
-equal "$(steps)" "resolve connect token whoami privilege create read delete"
+equal "$(steps)" "resolve connect tls token whoami privilege create read delete"
 equal "$(jq -c '[.destination, .ok]' <<<"$OUT")" '["crm",true]'
 equal "$(crm counters | jq -c '[.creates, .deletes, .records]')" '[1,1,0]'
 expect_exit 0 ctl --json validate crm --no-lead
-equal "$(steps)" "resolve connect token whoami privilege"
+equal "$(steps)" "resolve connect tls token whoami privilege"
 equal "$(crm counters | jq .creates)" 1
 expect_exit 0 ctl --json validate archive
 equal "$(steps)" open
@@ -33,9 +33,9 @@ failing() {
 	[ -n "$(jq -r '.steps[-1].remedy // empty' <<<"$OUT")" ] || fail "no remedy for $1"
 	crm faults -X DELETE >/dev/null
 }
-failing '{"fault":"secret_expired"}' "resolve connect token!" AADSTS7000222
-failing '{"fault":"role_missing"}' "resolve connect token whoami privilege!" prvCreateLead
-failing '{"fault":"storage_full"}' "resolve connect token whoami privilege create!" 0x80072325
+failing '{"fault":"secret_expired"}' "resolve connect tls token!" AADSTS7000222
+failing '{"fault":"role_missing"}' "resolve connect tls token whoami privilege!" prvCreateLead
+failing '{"fault":"storage_full"}' "resolve connect tls token whoami privilege create!" 0x80072325
 equal "$(crm records | jq .count)" 0
 
 # Not allowed to delete is no failure; the operator is told what stays.

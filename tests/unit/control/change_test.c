@@ -78,8 +78,28 @@ static void set_corrects_a_field(void **state)
 	ask(f, "{\"command\":\"replay\",\"ids\":[\"%s\"],\"set\":{\"surname\":\"King\"}}",
 		lead.text);
 	assert_failed(f, 2);
-	ask(f, "{\"command\":\"replay\",\"state\":\"dead\",\"set\":{\"city\":\"Rome\"}}");
-	assert_failed(f, 2);
+}
+
+static void set_goes_with_filters_and_keeps_to_them(void **state)
+{
+	struct fixture *f = *state;
+	struct accepted lead = accept_lead(f, "ada@example.com");
+	struct accepted other = accept_lead(f, "grace@example.com");
+
+	settle(f, f->ids[CRM], lead.deliveries[CRM], DELIVERY_REFUSE, REASON_INVALID);
+	settle(f, f->ids[ARCHIVE], lead.deliveries[ARCHIVE], DELIVERY_REFUSE,
+		REASON_PLUGIN);
+	settle(f, f->ids[CRM], other.deliveries[CRM], DELIVERY_ACCEPT, REASON_NONE);
+	ask(f, "{\"command\":\"replay\",\"reason\":\"invalid\",\"again\":true,"
+	       "\"set\":{\"city\":\"Rome\"}}");
+	assert_int_equal(done_number(f, "matched"), 1);
+	assert_int_equal(done_number(f, "changed"), 1);
+	assert_string_equal(delivery_state(f, lead.text, "crm"), "pending");
+	assert_string_equal(delivery_state(f, lead.text, "archive"), "dead");
+	assert_string_equal(delivery_state(f, other.text, "crm"), "delivered");
+	ask(f, "{\"command\":\"show\",\"id\":\"%s\"}", lead.text);
+	assert_string_equal(
+		json_string(cJSON_GetObjectItem(f->done, "fields"), "city"), "Rome");
 }
 
 static void one_unknown_id_changes_nothing(void **state)
@@ -213,6 +233,7 @@ int main(void)
 		CHANGE_TEST(a_dead_delivery_is_replayed_and_its_sibling_left_alone),
 		CHANGE_TEST(a_delivered_lead_is_refused_without_again),
 		CHANGE_TEST(set_corrects_a_field),
+		CHANGE_TEST(set_goes_with_filters_and_keeps_to_them),
 		CHANGE_TEST(one_unknown_id_changes_nothing),
 		CHANGE_TEST(a_lead_named_twice_is_one_lead),
 		CHANGE_TEST(to_makes_a_delivery_where_there_is_none),

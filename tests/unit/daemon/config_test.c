@@ -249,6 +249,7 @@ static void bad_values_are_refused(void **state)
 	refused(20, "    url: http://contoso.crm4.dynamics.com", "in the clear");
 	refused(20, "    url: contoso.crm4.dynamics.com", "is not a web address");
 	refused(20, "    url: https://a:b@contoso.com", "a user name or password");
+	refused(20, "    url: https://crm.contoso.com/?appid=1", "a query or fragment");
 	refused(23, "      directory_id: nobody",
 		":23: destinations.crm.auth.directory_id");
 	refused(24, "      client_id: 42",
@@ -274,6 +275,7 @@ static void short_and_plain_values_are_accepted(void **state)
 	accepted(4, "  trusted_proxies: [10.0.0.0/8, \"::1\"]");
 	accepted(14, "    dedupe_window: 0s");
 	accepted(20, "    url: http://127.0.0.1:8181");
+	accepted(20, "    url: https://contoso.crm4.dynamics.com/main.aspx?appid=1#top");
 	accepted(20, "    url: http://crm.contoso.com\n    allow_plain: true");
 	accepted(30, "    probe_interval: 1s\n    timeout: 1s");
 	accepted(30, "    proxy: http://proxy.contoso.com:3128");
@@ -397,6 +399,7 @@ static void an_inline_secret_needs_a_private_file(void **state)
 		(int)(line - good), good, strchr(line, '\n'));
 	loaded = load_bytes(text, strlen(text), 0644);
 	assert_has(buf_str(&loaded.problems), "its mode is 0644; chmod 0600");
+	assert_has(buf_str(&loaded.problems), ".token: a secret stands in this file");
 	assert_null(strstr(buf_str(&loaded.problems), "XYZ"));
 	finish(&loaded);
 	loaded = load_bytes(text, strlen(text), 0640);

@@ -602,15 +602,15 @@ static void a_browser_s_form_is_sent_on(void **state)
 		"HTTP/1.1 422 ");
 }
 
-static void the_trap_tells_nothing(void **state)
+static void the_trap_quarantines(void **state)
 {
 	struct fixture *f = *state;
 
 	expect(ask(f, "POST", SITE, FORM, "email=a%40b&trap=1"),
-		"\"status\":\"accepted\"}");
+		"\"status\":\"quarantined\"}");
 	assert_string_equal(f->store.quarantine, "the honeypot field was filled");
 	assert_int_equal(f->store.destinations, 0);
-	expect(ask(f, "POST", SITE, FORM, "trap=1"), "\"status\":\"accepted\"}");
+	expect(ask(f, "POST", SITE, FORM, "trap=1"), "\"status\":\"quarantined\"}");
 	expect(ask(f, "POST", SITE, FORM "Accept: text/html\r\n", "email=a%40b&trap=1"),
 		"303 See Other");
 	assert_int_equal(f->quarantined, 3);
@@ -748,7 +748,7 @@ int main(void)
 		T(the_store_s_trouble_is_503),
 		T(a_long_idempotency_key_is_400),
 		T(a_browser_s_form_is_sent_on),
-		T(the_trap_tells_nothing),
+		T(the_trap_quarantines),
 		T(allowed_origins_may_ask_from_a_page),
 		T(a_waiting_request_keeps_its_configuration),
 		T(contacts_of_the_routed_are_told_once),

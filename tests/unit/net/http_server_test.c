@@ -641,6 +641,26 @@ static void running_out_of_descriptors_refuses_and_recovers(void **state)
 	expect(exchange(f, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1), "200 OK");
 }
 
+static void connections_leave_descriptors_for_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit old, few;
+	int next;
+
+	start(f);
+	next = open("/dev/null", O_RDONLY);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &old);
+	connect_one(f);
+	few = (struct rlimit){2 * ((rlim_t)next + 1), old.rlim_max}; /* half is kept */
+	setrlimit(RLIMIT_NOFILE, &few);
+	raw_wait_end(&f->client);
+	setrlimit(RLIMIT_NOFILE, &old);
+	expect(buf_str(&f->client.got), "HTTP/1.1 503 ");
+	raw_close(&f->client);
+	expect(exchange(f, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1), "200 OK");
+}
+
 /* ---- deadlines ---- */
 
 static void a_trickling_request_ends_at_its_deadline(void **state)
@@ -812,6 +832,7 @@ int main(void)
 		T(connections_beyond_the_limit_are_503),
 		T(an_idle_connection_makes_place_for_a_new_one),
 		T(running_out_of_descriptors_refuses_and_recovers),
+		T(connections_leave_descriptors_for_the_rest),
 		T(a_trickling_request_ends_at_its_deadline),
 		T(a_late_head_is_408),
 		T(a_late_second_request_is_ended_too),

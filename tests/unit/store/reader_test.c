@@ -214,6 +214,34 @@ static void a_lead_is_found_by_its_id_or_an_end_of_it(void **state)
 	assert_int_equal(reader_find(r->reader, other, &seq, &err), ERR_NOT_FOUND);
 }
 
+static int64_t next_attempt(struct reading *r, enum health_state state, int64_t next_at)
+{
+	struct job_health job = {.destination = r->f->crm,
+		.health = {.state = state, .next_at = next_at, .since = NOW},
+		.now = NOW};
+	struct lead_row row;
+	struct err err;
+	int64_t at;
+
+	job_health_prepare(&job);
+	call(r->f, &job.job);
+	assert_int_equal(reader_show(r->reader, 1, &row, &err), ERR_OK);
+	at = row.deliveries[0].next_attempt_at;
+	lead_row_finish(&row);
+	return at;
+}
+
+static void a_lead_waits_at_least_as_long_as_its_destination(void **state)
+{
+	struct reading *r = *state;
+
+	settle(r->f, add_lead(r->f, "1"), DELIVERY_RETRY, NOW + 77);
+	assert_int_equal(next_attempt(r, HEALTH_OPEN, 0), NOW + 77);
+	assert_int_equal(next_attempt(r, HEALTH_THROTTLED, NOW + 300000), NOW + 300000);
+	assert_int_equal(next_attempt(r, HEALTH_BACKING_OFF, NOW + 5), NOW + 77);
+	assert_int_equal(next_attempt(r, HEALTH_PARKED, INT64_MAX), 0);
+}
+
 static void show_tells_all_of_a_lead(void **state)
 {
 	struct reading *r = *state;
@@ -378,6 +406,7 @@ int main(void)
 		TEST(a_lead_at_two_destinations_is_listed_once),
 		TEST(a_lead_is_found_by_its_id_or_an_end_of_it),
 		TEST(show_tells_all_of_a_lead),
+		TEST(a_lead_waits_at_least_as_long_as_its_destination),
 		TEST(the_accounting_has_no_difference),
 		TEST(check_finds_nothing_in_a_sound_store),
 		TEST(check_finds_what_does_not_agree),
