@@ -303,6 +303,7 @@ static void remember_all(struct alerts *alerts)
 			continue;
 		known->raised = true;
 		known->told = row->told;
+		known->told_at = clock_mono(alerts->daemon->clock); /* a group goes on */
 	}
 }
 
