@@ -139,16 +139,16 @@ static void parked_words(struct alert_words *words, const struct looking *in,
 static void parked_rule(
 	const struct looking *in, const struct destination_vitals *one, const char *key)
 {
-	bool nothing_left =
-		one->reason == REASON_REMOVED && one->pending + one->held == 0;
-	struct alert_condition now = {.key = key,
-		.is_so = one->state == HEALTH_PARKED && !nothing_left,
-		.told = 1};
+	bool parked = one->state == HEALTH_PARKED;
+	struct alert_condition now = {.key = key, .is_so = parked, .told = 1};
 	struct alert_words words = {0};
 	struct alert_known *known;
-	enum alert_turn turn = consider(in, &now, &known);
+	enum alert_turn turn;
 	char waiting[96];
 
+	if (parked && one->reason == REASON_REMOVED && one->pending + one->held == 0)
+		return; /* gone, and nothing waits for it: not even an all-clear */
+	turn = consider(in, &now, &known);
 	if (turn == ALERT_SAME)
 		return;
 	if (turn == ALERT_RAISE) {
@@ -196,7 +196,8 @@ static void dead_rule(
 	} else {
 		PUT(words.title, "no dead lead left at %s", one->name);
 		PUT(words.what,
-			"The dead leads of destination %s were replayed or discarded.",
+			"The dead leads of destination %s were replayed, discarded, or "
+			"removed by retention.",
 			one->name);
 	}
 	tell(in, known, turn, now.told, &words, false);

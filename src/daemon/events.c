@@ -348,6 +348,8 @@ void event_expiry(const struct daemon *daemon, bool silently)
 			destination->name);
 		check_expiry(what, destination->auth.expires_at, now, silently);
 	}
+	check_expiry(
+		"credential of mail", config->mail.smtp.oauth.expires_at, now, silently);
 	if (daemon->server)
 		check_expiry("certificate of the intake",
 			http_server_certificate_expires_at(daemon->server), now,
