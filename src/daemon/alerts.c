@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <uthash.h>
 
 #define LOOK_EVERY_MS 2000
 #define GROUP_MS (5 * 60 * 1000LL)

@@ -130,7 +130,7 @@ static void restart(void)
 	struct alert_memory before = world.memory;
 
 	world.memory = (struct alert_memory){0};
-	for (struct alert_known *old = before.known; old; old = old->hh.next) {
+	for (struct alert_known *old = before.known; old; old = old->next) {
 		struct alert_known *known;
 
 		if (!old->raised)
