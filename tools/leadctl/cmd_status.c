@@ -213,9 +213,10 @@ static void print_mail_trouble(struct cli *cli, const cJSON *mail)
 	}
 	if (is_state(mail, "parked"))
 		buf_adds(&cli->out,
-			"\n  what to do: mend `mail.smtp` or the mail server; mails wait, "
-			"none is lost; a changed secret file is noticed within 10 s, other "
-			"changes by `systemctl reload leadrelayd`");
+			"\n  what to do: mend what it says; a changed secret file is "
+			"noticed within 10 s, a changed configuration by `systemctl "
+			"reload leadrelayd`; `leadctl destinations resume \"(mail)\"` "
+			"asks again at once. Mails wait, none is lost");
 	buf_addc(&cli->out, '\n');
 }
 

@@ -163,6 +163,23 @@ static void parked_mail_is_told_in_the_servers_words(void **state)
 		json_string(mail, "error"), "535 5.7.8 authentication failed");
 }
 
+static void mail_is_parked_and_resumed_by_its_name(void **state)
+{
+	struct fixture *f = *state;
+
+	ask(f, "{\"command\":\"destinations\",\"action\":\"park\",\"name\":\"(mail)\","
+	       "\"why\":\"migration\"}");
+	assert_done(f);
+	ask(f, "{\"command\":\"status\"}");
+	assert_string_equal(json_string(member(f->done, "mail"), "state"), "parked");
+	assert_string_equal(json_string(member(f->done, "mail"), "error"), "migration");
+	ask(f, "{\"command\":\"destinations\",\"action\":\"resume\","
+	       "\"name\":\"(mail)\"}");
+	assert_done(f);
+	ask(f, "{\"command\":\"status\"}");
+	assert_string_equal(json_string(member(f->done, "mail"), "state"), "open");
+}
+
 /* No lead goes there, whatever an operator types. */
 static void mail_is_no_destination_of_leads(void **state)
 {
@@ -292,6 +309,7 @@ int main(void)
 		TEST(a_paused_list_goes_on),
 		TEST(status_counts_mails_apart),
 		TEST(parked_mail_is_told_in_the_servers_words),
+		TEST(mail_is_parked_and_resumed_by_its_name),
 		TEST(mail_is_no_destination_of_leads),
 		TEST(a_period_is_reported),
 		TEST(a_configured_report_has_its_own_period),
