@@ -9,6 +9,7 @@
 
 #include "leadrelay/config.h"
 #include "leadrelay/json.h"
+#include "leadrelay/mails.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,38 @@ static void list_destinations(struct run *run)
 	answer_done(run, object);
 }
 
+/* What mails go to is no destination of leads, but parked and resumed like one; readers
+ * leave it out. */
+static enum err_code find_mail(
+	struct run *run, struct destination_row *out, struct err *err)
+{
+	struct job_destinations job = {.count = 0};
+	enum err_code code;
+	size_t i = 0;
+
+	job_destinations_prepare(&job);
+	code = store_call(run->control->store, &job.job, err);
+	if (code != ERR_OK)
+		return code;
+	while (i < job.count && strcmp(job.rows[i].name, MAIL_DESTINATION) != 0)
+		i++;
+	if (i < job.count)
+		*out = job.rows[i];
+	else
+		code = err_set(err, ERR_NOT_FOUND,
+			"there is no mail here: the configuration never had a mail: block");
+	job_destinations_finish(&job);
+	return code;
+}
+
 static enum err_code find_row(
 	struct run *run, const char *name, struct destination_row *out, struct err *err)
 {
 	struct destination_row *rows;
 	size_t count, i = 0;
 
+	if (strcmp(name, MAIL_DESTINATION) == 0)
+		return find_mail(run, out, err);
 	if (reader_destinations(run->control->reader, &rows, &count, err) != ERR_OK)
 		return err_wrap(err, "reading the destinations");
 	while (i < count && strcmp(rows[i].name, name) != 0)

@@ -249,11 +249,11 @@ static void tell_progress(struct run *run, const struct job_prune *sum)
 	answer_progress(run, progress);
 }
 
-static enum err_code prune_batch(struct run *run, struct job_prune *sum, struct err *err)
+static enum err_code prune_batch(struct run *run, const struct retention *retention,
+	struct job_prune *sum, struct err *err)
 {
-	struct job_prune job = {.retention = run->control->config->retention,
-		.now = run->now,
-		.max = PRUNE_BATCH};
+	struct job_prune job = {
+		.retention = *retention, .now = run->now, .max = PRUNE_BATCH};
 
 	job_prune_prepare(&job);
 	if (store_call(run->control->store, &job.job, err) != ERR_OK)
@@ -266,6 +266,24 @@ static enum err_code prune_batch(struct run *run, struct job_prune *sum, struct 
 	return ERR_OK;
 }
 
+static enum err_code prune_batches(
+	struct run *run, struct job_prune *sum, struct err *err)
+{
+	const struct config *config = run->control->config;
+
+	if (!config)
+		return err_set(err, ERR_CONFIG,
+			"prune: the configuration is bad, so nobody knows what retention it "
+			"asks for; `leadctl config check`");
+	do {
+		if (prune_batch(run, &config->retention, sum, err) != ERR_OK)
+			return err->code;
+		if (sum->more)
+			tell_progress(run, sum);
+	} while (sum->more && run_goes_on(run));
+	return ERR_OK;
+}
+
 void run_prune(struct run *run)
 {
 	const cJSON *go_on = cJSON_GetObjectItemCaseSensitive(run->request, "go_on");
@@ -273,20 +291,9 @@ void run_prune(struct run *run)
 		.leads = json_integer(go_on, "leads", 0),
 		.attempts = json_integer(go_on, "attempts", 0),
 		.mails = json_integer(go_on, "mails", 0)};
-	enum err_code code = ERR_OK;
 	struct err err;
 
-	if (!run->control->config)
-		code = err_set(&err, ERR_CONFIG,
-			"prune: the configuration is bad, so nobody knows what retention it "
-			"asks for; `leadctl config check`");
-	do {
-		if (code == ERR_OK)
-			code = prune_batch(run, &sum, &err);
-		if (code == ERR_OK && sum.more)
-			tell_progress(run, &sum);
-	} while (code == ERR_OK && sum.more && run_goes_on(run));
-	if (code != ERR_OK)
+	if (prune_batches(run, &sum, &err) != ERR_OK)
 		answer_error(run, &err);
 	else if (sum.more)
 		answer_paused(run, pruned_json(&sum));

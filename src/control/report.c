@@ -214,7 +214,7 @@ void run_report(struct run *run)
 		answer_error(run, &err);
 	}
 	if (code == ERR_OK) {
-		if (wanted.send)
+		if (wanted.send && wanted.settings)
 			send_report(run, &wanted, &report);
 		else
 			show_report(run, &wanted, &report);

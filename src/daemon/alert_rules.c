@@ -23,9 +23,10 @@
 
 struct alert_known *alert_remember(struct alert_memory *memory, const char *key)
 {
-	struct alert_known *known;
+	struct alert_known *known = memory->known;
 
-	HASH_FIND_STR(memory->known, key, known);
+	while (known && strcmp(known->key, key) != 0)
+		known = known->next;
 	if (known)
 		return known;
 	known = calloc(1, sizeof(*known));
@@ -34,16 +35,17 @@ struct alert_known *alert_remember(struct alert_memory *memory, const char *key)
 	snprintf(known->key, sizeof(known->key), "%s", key);
 	known->told_at = INT64_MIN;
 	known->so_since = INT64_MIN;
-	HASH_ADD_STR(memory->known, key, known);
+	known->next = memory->known;
+	memory->known = known;
 	return known;
 }
 
 void alert_forget_all(struct alert_memory *memory)
 {
-	struct alert_known *known, *next;
+	while (memory->known) {
+		struct alert_known *known = memory->known;
 
-	HASH_ITER (hh, memory->known, known, next) {
-		HASH_DEL(memory->known, known);
+		memory->known = known->next;
 		free(known);
 	}
 }
@@ -139,16 +141,16 @@ static void parked_words(struct alert_words *words, const struct looking *in,
 static void parked_rule(
 	const struct looking *in, const struct destination_vitals *one, const char *key)
 {
-	bool nothing_left =
-		one->reason == REASON_REMOVED && one->pending + one->held == 0;
-	struct alert_condition now = {.key = key,
-		.is_so = one->state == HEALTH_PARKED && !nothing_left,
-		.told = 1};
+	bool parked = one->state == HEALTH_PARKED;
+	struct alert_condition now = {.key = key, .is_so = parked, .told = 1};
 	struct alert_words words = {0};
 	struct alert_known *known;
-	enum alert_turn turn = consider(in, &now, &known);
+	enum alert_turn turn;
 	char waiting[96];
 
+	if (parked && one->reason == REASON_REMOVED && one->pending + one->held == 0)
+		return; /* gone, and nothing waits for it: not even an all-clear */
+	turn = consider(in, &now, &known);
 	if (turn == ALERT_SAME)
 		return;
 	if (turn == ALERT_RAISE) {
@@ -196,7 +198,8 @@ static void dead_rule(
 	} else {
 		PUT(words.title, "no dead lead left at %s", one->name);
 		PUT(words.what,
-			"The dead leads of destination %s were replayed or discarded.",
+			"The dead leads of destination %s were replayed, discarded, or "
+			"removed by retention.",
 			one->name);
 	}
 	tell(in, known, turn, now.told, &words, false);
@@ -533,16 +536,19 @@ static void report_rule(const struct looking *in, const struct report_settings *
 /* What a reload or a removal took away: there is nothing to tell about it. */
 static void sweep(struct alert_memory *memory, const struct alert_look *look)
 {
-	struct alert_known *known, *next;
+	struct alert_known **at = &memory->known;
 
-	HASH_ITER (hh, memory->known, known, next) {
-		if (known->seen || known->busy)
-			continue;
-		if (known->raised) {
-			look->turn(look->ctx, known, ALERT_FORGET, 0, NULL, false);
+	while (*at) {
+		struct alert_known *known = *at;
+
+		if (known->seen || known->busy || known->raised) {
+			if (known->raised && !known->seen && !known->busy)
+				look->turn(
+					look->ctx, known, ALERT_FORGET, 0, NULL, false);
+			at = &known->next;
 			continue;
 		}
-		HASH_DEL(memory->known, known);
+		*at = known->next;
 		free(known);
 	}
 }
@@ -551,7 +557,7 @@ void alerts_look(struct alert_memory *memory, const struct alert_look *look)
 {
 	const struct looking in = {memory, look};
 
-	for (struct alert_known *known = memory->known; known; known = known->hh.next)
+	for (struct alert_known *known = memory->known; known; known = known->next)
 		known->seen = false;
 	for (size_t i = 0; i < look->vitals->destination_count; i++)
 		look_at_destination(&in, &look->vitals->destinations[i]);

@@ -38,7 +38,7 @@ struct notice {
 struct remedy {
 	char destination[128];
 	char text[256];
-	UT_hash_handle hh;
+	struct remedy *next;
 };
 
 struct alerts {
@@ -233,12 +233,20 @@ static void take_turn(void *ctx, struct alert_known *known, enum alert_turn turn
 	notice_free(notice);
 }
 
+static struct remedy *find_remedy(const struct alerts *alerts, const char *destination)
+{
+	struct remedy *remedy = alerts->remedies;
+
+	while (remedy && strcmp(remedy->destination, destination) != 0)
+		remedy = remedy->next;
+	return remedy;
+}
+
 static const char *remedy_of(void *ctx, const char *destination)
 {
 	const struct daemon *daemon = ctx;
-	struct remedy *remedy;
+	const struct remedy *remedy = find_remedy(daemon->alerts, destination);
 
-	HASH_FIND_STR(daemon->alerts->remedies, destination, remedy);
 	return remedy ? remedy->text : "";
 }
 
@@ -303,6 +311,7 @@ static void remember_all(struct alerts *alerts)
 			continue;
 		known->raised = true;
 		known->told = row->told;
+		known->told_at = clock_mono(alerts->daemon->clock); /* a group goes on */
 	}
 }
 
@@ -335,16 +344,16 @@ static void ask_stored(struct alerts *alerts)
 
 static void keep_remedy(struct alerts *alerts, const struct relay_event *event)
 {
-	struct remedy *remedy;
+	struct remedy *remedy = find_remedy(alerts, event->destination);
 
-	HASH_FIND_STR(alerts->remedies, event->destination, remedy);
 	if (!remedy) {
 		remedy = calloc(1, sizeof(*remedy));
 		if (!remedy)
 			return;
 		snprintf(remedy->destination, sizeof(remedy->destination), "%s",
 			event->destination);
-		HASH_ADD_STR(alerts->remedies, destination, remedy);
+		remedy->next = alerts->remedies;
+		alerts->remedies = remedy;
 	}
 	snprintf(remedy->text, sizeof(remedy->text), "%s",
 		event->remedy ? event->remedy : "");
@@ -487,7 +496,6 @@ void alerts_tick(struct daemon *daemon)
 void alerts_finish(struct daemon *daemon)
 {
 	struct alerts *alerts = daemon->alerts;
-	struct remedy *remedy, *next;
 
 	if (!alerts)
 		return;
@@ -497,8 +505,10 @@ void alerts_finish(struct daemon *daemon)
 		alerts->again = notice->next;
 		notice_free(notice);
 	}
-	HASH_ITER (hh, alerts->remedies, remedy, next) {
-		HASH_DEL(alerts->remedies, remedy);
+	while (alerts->remedies) {
+		struct remedy *remedy = alerts->remedies;
+
+		alerts->remedies = remedy->next;
 		free(remedy);
 	}
 	alert_forget_all(&alerts->memory);

@@ -15,7 +15,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 /* ---- alert_words.c: pure ---- */
 
@@ -48,10 +47,10 @@ struct alert_known { /* a condition that is raised, or about to be */
 	int64_t so_since; /* not raised: since when it is so; INT64_MIN: it is not */
 	bool seen;        /* by the look under way */
 	bool busy;        /* a change is on its way to the store */
-	UT_hash_handle hh;
+	struct alert_known *next;
 };
 struct alert_memory {
-	struct alert_known *known;
+	struct alert_known *known; /* a few dozen at most: a list */
 };
 /* NULL: out of memory. */
 struct alert_known *alert_remember(struct alert_memory *memory, const char *key);

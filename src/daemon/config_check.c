@@ -26,22 +26,32 @@ void key_problem(struct reading *in, const yaml_node_t *node, int line, const ch
 	path_pop(in, before);
 }
 
-static void certificate_check(struct reading *in, const yaml_node_t *node, int line,
+/* When it expires; 0 after a problem. */
+static int64_t certificate_check(struct reading *in, const yaml_node_t *node, int line,
 	const char *certificate, const char *key)
 {
-	int64_t now = clock_wall(&clock_system);
 	int64_t expires = 0;
 	struct err err;
 
-	if (certificate_pair_check(certificate, key, &expires, &err) != ERR_OK)
-		key_problem(in, node, line, "certificate",
-			"a PEM certificate and the private key that belongs to it",
-			err.text);
-	else if (expires <= now)
+	if (certificate_pair_check(certificate, key, &expires, &err) == ERR_OK)
+		return expires;
+	key_problem(in, node, line, "certificate",
+		"a PEM certificate and the private key that belongs to it", err.text);
+	return 0;
+}
+
+static void warn_certificate(
+	struct reading *in, const char *certificate, int64_t expires_at)
+{
+	int64_t left = expires_at - clock_wall(&clock_system);
+
+	if (!expires_at || left > 30 * DAY_MS)
+		return;
+	if (left <= 0)
 		warning(in, "the certificate %s has expired: replace it", certificate);
-	else if (expires <= now + 30 * DAY_MS)
+	else
 		warning(in, "the certificate %s expires in %" PRId64 " days: replace it",
-			certificate, (expires - now) / DAY_MS);
+			certificate, left / DAY_MS);
 }
 
 static bool all_loopback(const struct text_list *listen)
@@ -68,8 +78,9 @@ void check_intake(struct reading *in, int line, yaml_node_t *node, void *target)
 	if (tls) {
 		size_t before = path_push(in, "tls");
 
-		certificate_check(
-			in, tls, tls_line, intake->tls_certificate, intake->tls_key);
+		warn_certificate(in, intake->tls_certificate,
+			certificate_check(in, tls, tls_line, intake->tls_certificate,
+				intake->tls_key));
 		path_pop(in, before);
 	} else if (!intake->allow_plain && !all_loopback(&intake->listen)) {
 		key_problem(in, node, line, "listen",
@@ -125,8 +136,13 @@ void check_auth(struct reading *in, int line, yaml_node_t *node, void *target)
 	struct auth_settings *auth = target;
 
 	check_directory(in, line, node, auth);
-	if (auth->method == AUTH_AZURE_AD_CERTIFICATE)
-		certificate_check(in, node, line, auth->certificate, auth->key);
+	if (auth->method == AUTH_AZURE_AD_CERTIFICATE) {
+		int64_t expires_at =
+			certificate_check(in, node, line, auth->certificate, auth->key);
+
+		if (!auth->expires_at || (expires_at && expires_at < auth->expires_at))
+			auth->expires_at = expires_at;
+	}
 	if (auth->method == AUTH_OFFICE365 && !auth->expires_at &&
 		auth->password.changed_at)
 		auth->expires_at = (auth->password.changed_at / DAY_MS + 90) * DAY_MS;

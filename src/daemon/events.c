@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define GROUP_MS (5 * 60 * 1000LL)
 #define DAY_MS (24 * 3600 * 1000LL)
@@ -22,7 +21,7 @@ struct dead_group {
 	char destination[128];
 	int64_t count; /* not told yet */
 	int64_t until; /* mono: when they are told */
-	UT_hash_handle hh;
+	struct dead_group *next;
 };
 
 static struct dead_group *dead_groups;
@@ -87,16 +86,18 @@ static void resumed(const struct relay_event *event)
 
 static struct dead_group *dead_group_of(const char *destination)
 {
-	struct dead_group *group;
+	struct dead_group *group = dead_groups;
 
-	HASH_FIND_STR(dead_groups, destination, group);
+	while (group && strcmp(group->destination, destination) != 0)
+		group = group->next;
 	if (group)
 		return group;
 	group = calloc(1, sizeof(*group));
 	if (!group)
 		return NULL;
 	snprintf(group->destination, sizeof(group->destination), "%s", destination);
-	HASH_ADD_STR(dead_groups, destination, group);
+	group->next = dead_groups;
+	dead_groups = group;
 	return group;
 }
 
@@ -145,25 +146,35 @@ static void lead_dead(const struct daemon *daemon, const struct relay_event *eve
 		"command", command, NULL);
 }
 
-void events_tick(int64_t now_mono)
+static void tell_group(const struct dead_group *group)
 {
-	struct dead_group *group, *next;
 	char command[256];
 
-	HASH_ITER (hh, dead_groups, group, next) {
-		if (group->until > now_mono)
+	snprintf(command, sizeof(command), "leadctl list --state dead --destination %s",
+		group->destination);
+	if (group->count > 0 && strcmp(group->destination, MAIL_DESTINATION) == 0)
+		log_warn("mails dead", "count",
+			log_num(group->count, (char[LOG_NUMBER_SIZE]){0}), "command",
+			"leadctl notifications list", NULL);
+	else if (group->count > 0)
+		log_warn("leads dead", "destination", group->destination, "count",
+			log_num(group->count, (char[LOG_NUMBER_SIZE]){0}), "command",
+			command, NULL);
+}
+
+void events_tick(int64_t now_mono)
+{
+	struct dead_group **at = &dead_groups;
+
+	while (*at) {
+		struct dead_group *group = *at;
+
+		if (group->until > now_mono) {
+			at = &group->next;
 			continue;
-		snprintf(command, sizeof(command),
-			"leadctl list --state dead --destination %s", group->destination);
-		if (group->count > 0 && strcmp(group->destination, MAIL_DESTINATION) == 0)
-			log_warn("mails dead", "count",
-				log_num(group->count, (char[LOG_NUMBER_SIZE]){0}),
-				"command", "leadctl notifications list", NULL);
-		else if (group->count > 0)
-			log_warn("leads dead", "destination", group->destination, "count",
-				log_num(group->count, (char[LOG_NUMBER_SIZE]){0}),
-				"command", command, NULL);
-		HASH_DEL(dead_groups, group);
+		}
+		tell_group(group);
+		*at = group->next;
 		free(group);
 	}
 }
@@ -306,7 +317,7 @@ static int warning_level(int64_t at, int64_t now)
 struct expiry {
 	char what[160]; /* "credential of crm" */
 	int level;
-	UT_hash_handle hh;
+	struct expiry *next;
 };
 
 static struct expiry *expiries;
@@ -314,16 +325,18 @@ static struct expiry *expiries;
 static void check_expiry(const char *what, int64_t at, int64_t now, bool silently)
 {
 	int level = warning_level(at, now);
-	struct expiry *known;
+	struct expiry *known = expiries;
 	char date[TIME_TEXT_SIZE];
 
-	HASH_FIND_STR(expiries, what, known);
+	while (known && strcmp(known->what, what) != 0)
+		known = known->next;
 	if (!known) {
 		known = calloc(1, sizeof(*known));
 		if (!known)
 			return;
 		snprintf(known->what, sizeof(known->what), "%s", what);
-		HASH_ADD_STR(expiries, what, known);
+		known->next = expiries;
+		expiries = known;
 	}
 	if (level > known->level && !silently)
 		log_write(at <= now ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
@@ -348,6 +361,8 @@ void event_expiry(const struct daemon *daemon, bool silently)
 			destination->name);
 		check_expiry(what, destination->auth.expires_at, now, silently);
 	}
+	check_expiry(
+		"credential of mail", config->mail.smtp.oauth.expires_at, now, silently);
 	if (daemon->server)
 		check_expiry("certificate of the intake",
 			http_server_certificate_expires_at(daemon->server), now,
@@ -356,11 +371,11 @@ void event_expiry(const struct daemon *daemon, bool silently)
 
 void events_finish(void)
 {
-	struct expiry *known, *next;
-
 	events_tick(INT64_MAX);
-	HASH_ITER (hh, expiries, known, next) {
-		HASH_DEL(expiries, known);
+	while (expiries) {
+		struct expiry *known = expiries;
+
+		expiries = known->next;
 		free(known);
 	}
 }

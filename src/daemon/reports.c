@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define AGAIN_MS (60 * 1000LL)
 
@@ -23,7 +22,7 @@ struct report_state {
 	struct report_made made;
 	int64_t again_at;  /* mono: not before this */
 	char failure[512]; /* "": none */
-	UT_hash_handle hh;
+	struct report_state *next;
 };
 
 struct making {
@@ -231,11 +230,19 @@ static void made(uv_work_t *work, int status)
 	store_next(making);
 }
 
+static struct report_state *find_state(const struct reports *reports, const char *name)
+{
+	struct report_state *state = reports->states;
+
+	while (state && strcmp(state->name, name) != 0)
+		state = state->next;
+	return state;
+}
+
 static struct report_state *state_of(struct reports *reports, const char *name)
 {
-	struct report_state *state;
+	struct report_state *state = find_state(reports, name);
 
-	HASH_FIND_STR(reports->states, name, state);
 	if (state)
 		return state;
 	state = calloc(1, sizeof(*state));
@@ -244,7 +251,8 @@ static struct report_state *state_of(struct reports *reports, const char *name)
 	snprintf(state->name, sizeof(state->name), "%s", name);
 	for (int i = 0; i < REPORT_OUTLETS; i++)
 		state->made.at[i] = REPORT_NEVER;
-	HASH_ADD_STR(reports->states, name, state);
+	state->next = reports->states;
+	reports->states = state;
 	return state;
 }
 
@@ -296,10 +304,9 @@ void reports_tick(struct daemon *daemon)
 
 const char *reports_failure(const struct daemon *daemon, const char *report)
 {
-	struct report_state *state = NULL;
+	const struct report_state *state =
+		daemon->reports ? find_state(daemon->reports, report) : NULL;
 
-	if (daemon->reports)
-		HASH_FIND_STR(daemon->reports->states, report, state);
 	return state && *state->failure ? state->failure : NULL;
 }
 
@@ -335,14 +342,16 @@ void reports_start(struct daemon *daemon, const struct report_row *rows, size_t 
 
 void reports_finish(struct daemon *daemon)
 {
-	struct report_state *state, *next;
+	struct reports *reports = daemon->reports;
 
-	if (!daemon->reports)
+	if (!reports)
 		return;
-	HASH_ITER (hh, daemon->reports->states, state, next) {
-		HASH_DEL(daemon->reports->states, state);
+	while (reports->states) {
+		struct report_state *state = reports->states;
+
+		reports->states = state->next;
 		free(state);
 	}
-	free(daemon->reports);
+	free(reports);
 	daemon->reports = NULL;
 }

@@ -21,6 +21,10 @@ struct request {
 	bool redirect;         /* a browser's form post: 303 instead of a document */
 };
 
+/* contacts.c: the contacts of each lead; nobody is told of what is in quarantine. False:
+ * out of memory. */
+bool fill_contacts(struct request *request);
+
 /* answer.c: the answer to a stored request (job.code is ERR_OK). */
 void answer_stored(struct request *request);
 /* Access-Control headers, when the request has an allowed Origin; false: it has not. */

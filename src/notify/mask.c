@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-static size_t width(const char *text)
-{
-	unsigned char c = (unsigned char)*text;
-	size_t want = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-	return strnlen(text, want);
-}
-
 /* One @ with something around it, nothing that is no part of an address. */
 static bool is_address(const char *email)
 {
@@ -29,7 +21,7 @@ void compose_mask_email(struct buf *out, const char *email)
 {
 	if (!email || !is_address(email))
 		return;
-	buf_add(out, email, width(email));
+	buf_add(out, email, words_width(email));
 	buf_adds(out, "***");
 	words_line(out, strchr(email, '@'), 254);
 }
@@ -44,7 +36,7 @@ static void add_initial(struct buf *out, const char *name)
 	text += strspn(text, " ");
 	if (*text) {
 		buf_adds(out, out->len > 0 ? " " : "");
-		buf_add(out, text, width(text));
+		buf_add(out, text, words_width(text));
 		buf_addc(out, '.');
 	}
 	buf_finish(&clean);

@@ -35,6 +35,8 @@ void rows_finish(struct rows *rows);
 void words_line(struct buf *out, const char *text, size_t max);
 /* The same, but line ends stay (as \n). */
 void words_lines(struct buf *out, const char *text, size_t max);
+/* Bytes of the character at text, which is not at its end. */
+size_t words_width(const char *text);
 /* "Z. \xc3\x85." of a person's name; nothing without one. */
 void mask_name(struct buf *out, const struct lead *lead);
 

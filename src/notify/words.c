@@ -26,16 +26,11 @@ static size_t unfit(const char *text)
 	return c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf ? 3 : 0;
 }
 
-/* Bytes of the character at text, which is valid UTF-8. */
-static size_t width(const char *text)
+size_t words_width(const char *text)
 {
 	unsigned char c = (unsigned char)*text;
-	size_t want = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	size_t have = 1;
 
-	while (have < want && text[have])
-		have++;
-	return have;
+	return strnlen(text, c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4);
 }
 
 static bool ends_line(const char *text)
@@ -48,7 +43,7 @@ static void add(struct buf *out, const char *text, size_t max, bool lines)
 	size_t start = out->len;
 
 	while (*text) {
-		size_t bad = unfit(text), size = bad ? bad : width(text);
+		size_t bad = unfit(text), size = bad ? bad : words_width(text);
 
 		if (out->len - start + size > max) {
 			buf_adds(out, "...");

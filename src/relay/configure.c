@@ -42,8 +42,10 @@ static enum err_code edition_create(struct edition **out, struct relay *relay,
 	struct edition *edition = calloc(1, sizeof(*edition));
 	enum err_code code;
 
-	if (!edition)
-		return err_set(err, ERR_NOMEM, "relay: out of memory");
+	if (!edition) {
+		err_set(err, ERR_NOMEM, "relay: out of memory");
+		return ERR_NOMEM;
+	}
 	if (mail)
 		code = destination_email_create(
 			&edition->destination, mail, entropy, err);
@@ -175,23 +177,23 @@ static enum err_code find_lane(
 static enum err_code change_prepare(struct relay *relay, struct set *set,
 	const struct relay_destination *one, struct change *change, struct err *err)
 {
+	enum err_code code =
+		edition_create(&change->edition, relay, set, one->settings, NULL, err);
+
 	change->row = one->row;
 	change->secret_changed = one->secret_changed;
-	if (edition_create(&change->edition, relay, set, one->settings, NULL, err) !=
-		ERR_OK)
-		return err->code;
-	return find_lane(relay, change, err);
+	return code == ERR_OK ? find_lane(relay, change, err) : code;
 }
 
 static enum err_code mail_prepare(struct relay *relay, struct set *set,
 	const struct relay_mail *mail, struct change *change, struct err *err)
 {
+	enum err_code code =
+		edition_create(&change->edition, relay, set, NULL, mail->settings, err);
+
 	change->row = mail->row;
 	change->secret_changed = mail->secret_changed;
-	if (edition_create(&change->edition, relay, set, NULL, mail->settings, err) !=
-		ERR_OK)
-		return err->code;
-	return find_lane(relay, change, err);
+	return code == ERR_OK ? find_lane(relay, change, err) : code;
 }
 
 static enum err_code swap_prepare(struct relay *relay, struct swap *swap,

@@ -145,9 +145,6 @@ static enum err_code notifications_add(struct db *db, const struct job_accept *j
 		.now = job->now};
 	enum err_code code = ERR_OK;
 
-	free(item->mails);
-	item->mails = NULL;
-	item->mail_count = 0;
 	if (item->contact_count == 0)
 		return ERR_OK;
 	item->mails = calloc(item->contact_count, sizeof(item->mails[0]));
@@ -340,6 +337,16 @@ static bool unusable(const struct job_accept *job)
 	return false;
 }
 
+/* What an earlier run, rolled back since, said. */
+static void forget_mails(struct job_accept *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		free(job->leads[i].mails);
+		job->leads[i].mails = NULL;
+		job->leads[i].mail_count = 0;
+	}
+}
+
 static enum err_code accept_run(struct store_job *base, struct db *db, struct err *err)
 {
 	struct job_accept *job = JOB_OF(job_accept, base);
@@ -349,6 +356,7 @@ static enum err_code accept_run(struct store_job *base, struct db *db, struct er
 
 	if (unusable(job))
 		return err_set(err, ERR_INVALID, "storing a lead: incomplete job");
+	forget_mails(job);
 	if (!(db->marks & DB_ACCEPTED))
 		FAULT_POINT("intake.tx_open");
 	db->marks |= DB_ACCEPTED;
@@ -377,10 +385,8 @@ void job_accept_finish(struct job_accept *job)
 	for (size_t i = 0; i < job->count; i++) {
 		free(job->leads[i].deliveries);
 		job->leads[i].deliveries = NULL;
-		free(job->leads[i].mails);
-		job->leads[i].mails = NULL;
-		job->leads[i].mail_count = 0;
 	}
+	forget_mails(job);
 }
 
 static enum err_code rejected_run(struct store_job *base, struct db *db, struct err *err)

@@ -291,7 +291,11 @@ enum err_code mail_load(struct db *db, int64_t id, int64_t now, struct claimed *
 		return row == DB_DONE ? ERR_OK : err->code;
 	*item = (struct claimed){
 		.delivery = id, .mail = calloc(1, sizeof(struct mail_item))};
-	code = item->mail ? read_row(stmt, item, &facts, err) : out_of_memory(err);
+	if (!item->mail) {
+		sqlite3_reset(stmt);
+		return out_of_memory(err);
+	}
+	code = read_row(stmt, item, &facts, err);
 	sqlite3_reset(stmt);
 	if (code == ERR_OK && not_its_turn(item, &facts, now))
 		bytes = 0;

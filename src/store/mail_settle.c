@@ -96,7 +96,7 @@ static enum err_code remember(struct db *db, const struct job_settle *job,
 /* The mail that died by the first of two `forbidden`. */
 static enum err_code revive(struct db *db, const struct job_settle *job, struct err *err)
 {
-	struct facts facts;
+	struct facts facts = {0};
 	int64_t count = 1;
 	sqlite3_stmt *stmt;
 	enum err_code code = get(db, job->revive, &facts, err);

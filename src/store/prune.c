@@ -299,9 +299,11 @@ static enum err_code prune_attempts(struct pruning *pruning, enum sql id, struct
 static enum err_code prune_all(struct pruning *pruning, struct err *err)
 {
 	const struct retention *age = &pruning->job->retention;
-	enum err_code code =
-		prune_deliveries(pruning, DELIVERY_DELIVERED, age->delivered_ms, err);
+	enum err_code code = prune_idle(pruning, err); /* left by the last batch */
 
+	if (code == ERR_OK)
+		code = prune_deliveries(
+			pruning, DELIVERY_DELIVERED, age->delivered_ms, err);
 	if (code == ERR_OK)
 		code = prune_deliveries(pruning, DELIVERY_DEAD, age->dead_ms, err);
 	if (code == ERR_OK)

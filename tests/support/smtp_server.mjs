@@ -5,6 +5,7 @@
 //
 // PORT-FILE gets two lines: the SMTP port and the port of the control API (JSON, on loopback):
 //   GET  /mails      what was accepted: {to from user messageId subject text html fromName toName autoSubmitted attachments[]}
+//   GET  /refused    Message-IDs of those refused at their end
 //   GET  /counters   {connections, auths, refusedAuths, mails, rcpts}
 //   POST /behave     {"greeting","auth","mail","rcpt","end": "550 5.1.1 words" | {"reply","times"} | null}; rcpt may be an object of
 //                    address: reply; null takes one away
@@ -22,6 +23,7 @@ const { positionals: [portFile, certificate, key], values: options } = parseArgs
 	options: { user: { type: 'string' }, 'password-file': { type: 'string' }, tokens: { type: 'string' } },
 });
 const mails = [];
+const refused = [];
 const counters = { connections: 0, auths: 0, refusedAuths: 0, mails: 0, rcpts: 0 };
 const rules = { rcpt: {} };
 
@@ -83,8 +85,9 @@ const handlers = {
 		stream.on('data', (part) => parts.push(part));
 		stream.on('end', () => {
 			const error = refusal(rules.end);
-			if (error) return done(error);
-			return keep(Buffer.concat(parts), session).then(() => done(null, `queued as ${counters.mails}`), done);
+			const raw = Buffer.concat(parts);
+			if (error) return simpleParser(raw).then((mail) => refused.push(mail.messageId)).then(() => done(error), done);
+			return keep(raw, session).then(() => done(null, `queued as ${counters.mails}`), done);
 		});
 	},
 };
@@ -120,7 +123,7 @@ const control = http.createServer(async (req, res) => {
 	let body = '';
 	for await (const part of req) body += part;
 	const answers = {
-		'GET /mails': () => mails, 'GET /counters': () => counters, 'DELETE /mails': () => mails.splice(0).length,
+		'GET /mails': () => mails, 'GET /refused': () => refused, 'GET /counters': () => counters, 'DELETE /mails': () => mails.splice(0).length,
 		'POST /behave': () => behave(JSON.parse(body)), 'POST /online': () => (JSON.parse(body).online ? open() : close()),
 	};
 	const answer = answers[`${req.method} ${req.url}`];

@@ -23,13 +23,15 @@ static void print_changed(struct cli *cli, const cJSON *done)
 {
 	const char *state = json_string(done, "state"), *name = json_string(done, "name");
 	bool parked = state && strcmp(state, "parked") == 0;
+	const char *quote = name && *name == '(' ? "\"" : ""; /* (mail), for a shell */
 
 	if (cli->json)
 		cli_print_json(cli, done);
 	else if (parked)
 		buf_addf(&cli->out,
-			"%s is parked: its leads wait until `leadctl destinations resume %s`\n",
-			name, name);
+			"%s is parked: what it gets waits until `leadctl destinations "
+			"resume %s%s%s`\n",
+			name, quote, name, quote);
 	else
 		buf_addf(&cli->out, "%s is open again\n", name);
 }

@@ -198,6 +198,19 @@ void print_destinations(struct cli *cli, const cJSON *destinations)
 
 /* ---- mail ---- */
 
+static const char *mail_advice(const char *reason)
+{
+	if (reason && strcmp(reason, "operator") == 0)
+		return "nothing, until its time has come";
+	if (reason && strcmp(reason, "removed") == 0)
+		return "put `mail:` back into the configuration";
+	if (reason && strcmp(reason, "unauthorized") == 0)
+		return "correct the user name and password of `mail.smtp`; a changed "
+		       "secret file is noticed within 10 s";
+	return "mend what it says: `mail.smtp`, `mail.from` (then reload), or the mail "
+	       "server itself";
+}
+
 static void print_mail_trouble(struct cli *cli, const cJSON *mail)
 {
 	const char *state = json_string(mail, "state"),
@@ -212,10 +225,10 @@ static void print_mail_trouble(struct cli *cli, const cJSON *mail)
 		out_text(cli, error);
 	}
 	if (is_state(mail, "parked"))
-		buf_adds(&cli->out,
-			"\n  what to do: mend `mail.smtp` or the mail server; mails wait, "
-			"none is lost; a changed secret file is noticed within 10 s, other "
-			"changes by `systemctl reload leadrelayd`");
+		buf_addf(&cli->out,
+			"\n  what to do: %s; `leadctl destinations resume \"(mail)\"` asks "
+			"again at once. Mails wait, none is lost",
+			mail_advice(json_string(mail, "reason")));
 	buf_addc(&cli->out, '\n');
 }
 

@@ -50,6 +50,16 @@ notification=$(notifications_of "$ID" | jq -c '.[] | select(.to == "owner@contos
 [ "$(jq .attempts <<<"$notification")" -ge 3 ] || fail "greylisted twice: $notification"
 equal "$(told dead)" 0
 
+# Refused after all was said: the same mail again, under the same Message-ID.
+smtp /behave '{"rcpt":null,"end":{"reply":"451 4.3.0 try again","times":3}}'
+accept_lead end@example.com
+wait_until 20 "refused at its end, then told" lead_told "$ID"
+for id in $(smtp /refused | jq -r '.[]'); do
+	equal "$(mails "[.[] | select(.messageId == \"$id\")] | length")" 1 "what was refused came under its Message-ID, once"
+done
+equal "$(smtp /refused | jq length)" 3
+smtp /behave '{"end":null}'
+
 # One refused recipient: that notification is dead and told to those who look after the relay; the other contact is told.
 smtp /behave '{"rcpt":{"sales@contoso.com":"550 5.1.1 no such user here"}}'
 accept_lead refused@example.com
@@ -59,7 +69,7 @@ expect_text "in the server's words" "$(notifications_of "$ID" | jq -r '.[] | sel
 other_told() { notifications_of "$ID" | jq -e '.[] | select(.to == "owner@contoso.com" and .state == "sent")' >/dev/null; }
 wait_until 10 "the other contact is told" other_told
 equal "$(told dead)" 1
-expect_exit 3 ctl status
+expect_text "status tells" "$(ctl status || true)" '1 dead'
 wait_until 15 "an alert is raised" says ops@contoso.com 'notification'
 expect_text "the list names it" "$(ctl notifications list)" 'dead'
 smtp /behave '{"rcpt":null}'
@@ -86,7 +96,8 @@ refused() { smtp /counters | jq .refusedAuths; }
 before=$(refused)
 for n in 1 2 3 4 5; do accept_lead "password$n@example.com"; done
 wait_until 15 "mail is parked for its password" mail_says 'mail.*parked|parked.*mail'
-expect_text "status names step and remedy" "$(ctl status || true)" '[Pp]assword'
+expect_text "status names the step and the server's words" "$(ctl status || true)" 'AUTH .*credentials invalid'
+expect_text "and the remedy" "$(ctl status || true)" 'what to do: .*mail\.smtp'
 sleep 4
 after=$(refused)
 [ $((after - before)) -le 6 ] || fail "a refused password was tried $((after - before)) times"

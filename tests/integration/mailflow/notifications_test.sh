@@ -114,6 +114,21 @@ for n in 1 2 3 4 5; do
 	equal "$(mails_saying owner@contoso.com "Offer number $n")/$(mails_saying sales@contoso.com "Offer number $n")" 1/1 "lead $n stands in one digest of each"
 done
 equal "$(notifications_of "$ID" | jq -c 'map(.state)')" '["sent","sent"]'
+# Once sent for the first time a digest is frozen: what comes while it is tried again goes into the next one.
+wait_until 10 "nothing waits" nothing_waits
+smtp /forget
+smtp /behave '{"end":"451 4.3.0 try again"}'
+for n in 1 2 3; do send_lead Ana "Frozen$n" "frozen$n@example.com" "Frozen number $n"; done
+refused_some() { [ "$(smtp /refused | jq length)" -ge 2 ]; }
+wait_until 15 "the digest is refused for the moment" refused_some
+ids=$(smtp /refused | jq -c unique)
+send_lead Ana Late late@example.com "Late number 1"
+smtp /behave '{"end":null}'
+wait_until 30 "both digests are sent" all_told
+equal "$(mails_saying owner@contoso.com 'Late number 1')" 1
+equal "$(smtp /mails | jq --argjson ids "$ids" '[.[] | select(.messageId as $id | $ids | index($id)) | .text | test("Late number")] | any')" false "none joins a frozen digest"
+equal "$(smtp /mails | jq --argjson ids "$ids" '[.[].messageId] as $all | [$ids[] | . as $id | [$all[] | select(. == $id)] | length == 1] | all')" true "each came under its Message-ID, once"
+for n in 1 2 3; do equal "$(mails_saying owner@contoso.com "Frozen number $n")" 1 "lead $n once"; done
 finish
 smtp /forget
 

@@ -27,10 +27,15 @@ class Browser {
 			rest = parts.pop();
 			for (const part of parts) this.take(JSON.parse(part));
 		});
-		this.gone = new Promise((resolve) => this.child.on("exit", resolve));
-		this.child.on("error", (error) => {
-			for (const { reject } of this.pending.values()) reject(error);
+		this.gone = new Promise((resolve) => {
+			for (const event of ["exit", "error"])
+				this.child.on(event, (what) => {
+					this.ended = new Error(`chromium ended: ${what}`);
+					for (const { reject } of this.pending.values()) reject(this.ended);
+					resolve();
+				});
 		});
+		this.child.stdio[3].on("error", () => {}); // told by its end
 	}
 	take(message) {
 		const waiting = this.pending.get(message.id);
@@ -43,6 +48,7 @@ class Browser {
 		else waiting.resolve(message.result);
 	}
 	send(method, params = {}, sessionId = undefined) {
+		if (this.ended) return Promise.reject(this.ended);
 		const id = this.next++;
 		this.child.stdio[3].write(JSON.stringify({ id, method, params, sessionId }) + "\0");
 		return new Promise((resolve, reject) => this.pending.set(id, { resolve, reject }));

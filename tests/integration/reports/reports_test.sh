@@ -92,7 +92,8 @@ equal "$STATUS" 0
 smtp /forget
 rm -rf "$DIR/reports"/*
 faketime=$(find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | head -n 1)
-if [ -n "$faketime" ] && ! ldd "$BIN/leadrelayd" | grep -q 'san\.so'; then
+libraries=$(ldd "$BIN/leadrelayd")
+if [ -n "$faketime" ] && [[ $libraries != *san.so* ]]; then
 	later() { start_relay env LD_PRELOAD="$faketime" FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME="$1"; }
 else # the sanitizers do not go with libfaketime: the last ones were made three hours ago
 	sqlite3 "$DIR/state/outbox.db" 'UPDATE report SET due_at = due_at - 3 * 3600 * 1000'

@@ -2,6 +2,9 @@
 
 #include "leadrelay/json.h"
 #include "leadrelay/log.h"
+#include "leadrelay/mails.h"
+#include "leadrelay/report.h"
+#include "leadrelay/schedule.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +26,25 @@ static void fixture_fill(void *ctx, void *out, size_t len)
 
 static const struct entropy no_chance = {.fill = fixture_fill};
 
+static void configure_reports(struct fixture *f)
+{
+	static char daily[] = "daily", filed[] = "filed", paris[] = "Europe/Paris",
+		    utc[] = "UTC", folder[] = "/nowhere", boss[] = "boss@contoso.com";
+	static char *to[] = {boss};
+
+	f->reports[0] = (struct report_settings){.name = daily,
+		.every = EVERY_DAY,
+		.at_minute = 7 * 60,
+		.timezone = paris,
+		.to = {to, 1},
+		.formats = 1u << REPORT_HTML | 1u << REPORT_CSV};
+	f->reports[1] = (struct report_settings){.name = filed,
+		.every = EVERY_MONTH,
+		.timezone = utc,
+		.directory = folder,
+		.formats = 1u << REPORT_JSON};
+}
+
 static void configure(struct fixture *f)
 {
 	static char crm[] = "crm", archive[] = "archive", marketplace[] = "marketplace",
@@ -42,7 +64,11 @@ static void configure(struct fixture *f)
 	f->config = (struct config){.sources = f->sources,
 		.source_count = 2,
 		.destinations = f->destinations,
-		.destination_count = DESTINATIONS};
+		.destination_count = DESTINATIONS,
+		.mail = {.configured = true},
+		.reports = f->reports,
+		.report_count = 2};
+	configure_reports(f);
 }
 
 static void enter_names(struct fixture *f)
@@ -55,6 +81,7 @@ static void enter_names(struct fixture *f)
 		.source_count = 2,
 		.destinations = destinations,
 		.destination_count = DESTINATIONS,
+		.mail = true,
 		.now = f->now};
 	struct err err;
 
@@ -65,6 +92,7 @@ static void enter_names(struct fixture *f)
 		f->source_ids[i] = sources[i].id;
 	for (int i = 0; i < DESTINATIONS; i++)
 		f->ids[i] = destinations[i].id;
+	f->mail_id = job.mail_destination;
 	job_names_finish(&job);
 }
 
@@ -157,6 +185,8 @@ static struct accepted run_accept(
 	if (item->deliveries)
 		memcpy(accepted.deliveries, item->deliveries,
 			sizeof(accepted.deliveries));
+	if (item->mail_count)
+		f->last_mail = item->mails[0];
 	uuid_text(&accepted.id, accepted.text);
 	job_accept_finish(&job);
 	lead_finish(&item->lead);
@@ -181,6 +211,22 @@ struct accepted accept_lead(struct fixture *f, const char *email)
 		.destination_count = DESTINATIONS};
 
 	return run_accept(f, &item, NULL);
+}
+
+struct accepted accept_notified(
+	struct fixture *f, const char *email, const char *contact, int64_t *mail_out)
+{
+	struct accept_lead item = {.lead = make_lead(f, FIELD_EMAIL, email),
+		.destinations = f->ids,
+		.destination_count = DESTINATIONS,
+		.contacts = &contact,
+		.contact_count = 1};
+	struct accepted accepted;
+
+	f->last_mail = 0;
+	accepted = run_accept(f, &item, NULL);
+	*mail_out = f->last_mail;
+	return accepted;
 }
 
 void accept_many(struct fixture *f, size_t count)

@@ -29,6 +29,9 @@ struct fixture {
 	struct source_settings sources[2]; /* marketplace to both, website to crm */
 	struct destination_settings destinations[DESTINATIONS];
 	char *routes[DESTINATIONS];
+	struct report_settings reports[2]; /* daily by mail, filed into a directory */
+	int64_t mail_id;                   /* the internal destination's */
+	int64_t last_mail;
 	int64_t source_ids[2];
 	int64_t ids[DESTINATIONS];
 	struct control_options options;
@@ -50,6 +53,9 @@ struct accepted {
 };
 /* A lead of the marketplace at now, to crm and archive; now moves on by a second. */
 struct accepted accept_lead(struct fixture *f, const char *email);
+/* The same, and a notification to contact. */
+struct accepted accept_notified(
+	struct fixture *f, const char *email, const char *contact, int64_t *mail_out);
 /* An array of them, to crm only. */
 void accept_many(struct fixture *f, size_t count);
 /* A body that is not a lead yet: all that it names is a city. */

@@ -130,7 +130,7 @@ static void restart(void)
 	struct alert_memory before = world.memory;
 
 	world.memory = (struct alert_memory){0};
-	for (struct alert_known *old = before.known; old; old = old->hh.next) {
+	for (struct alert_known *old = before.known; old; old = old->next) {
 		struct alert_known *known;
 
 		if (!old->raised)
@@ -174,6 +174,22 @@ static void parked_is_told_once_with_what_to_do_and_an_all_clear(void **state)
 	look_after(2000);
 	expect(ALERT_CLEAR, "parked:crm", "crm resumed");
 	assert_int_equal(look_after(2000), 0);
+}
+
+static void a_removed_destination_goes_quietly(void **state)
+{
+	struct destination_vitals *crm = &world.crm[0];
+
+	(void)state;
+	crm->state = HEALTH_PARKED;
+	crm->reason = REASON_REMOVED;
+	assert_int_equal(look_after(2000), 0); /* nothing waits for it */
+	crm->pending = 1;
+	look_after(2000);
+	expect(ALERT_RAISE, "parked:crm", "crm parked: removed");
+	crm->pending = 0;
+	look_after(2000);
+	expect(ALERT_FORGET, "parked:crm", NULL);
 }
 
 static void mail_itself_is_never_told_about_by_mail(void **state)
@@ -389,6 +405,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		ONE(all_is_well_and_nothing_is_told),
 		ONE(parked_is_told_once_with_what_to_do_and_an_all_clear),
+		ONE(a_removed_destination_goes_quietly),
 		ONE(mail_itself_is_never_told_about_by_mail),
 		ONE(dead_leads_are_grouped_per_five_minutes),
 		ONE(a_backlog_is_told_after_an_hour_and_not_while_it_drains),
