@@ -30,6 +30,12 @@ static const char *remedy_of(enum http_failure failure)
 	return remedy ? remedy : "";
 }
 
+bool answer_missing(const struct http_answer *answer)
+{
+	return answer->status == 0 ||
+	       (answer->status == 200 && answer->failure != HTTP_FINE);
+}
+
 static enum outcome_kind kind_of(const struct http_answer *answer, bool writes)
 {
 	if (answer->failure == HTTP_PRIVATE)
@@ -42,6 +48,7 @@ void answer_failed(struct outcome *out, const struct http_answer *answer,
 {
 	struct buf text = BUF_INIT;
 
+	out->http_status = 0; /* the status of half an answer says nothing */
 	out->kind = kind_of(answer, writes);
 	out->reason = http_failure_reason(answer->failure);
 	out->destination =

@@ -13,8 +13,11 @@
 
 #define OUTCOME_INIT ((struct outcome){.wait_ms = -1})
 
-/* No status arrived: what that means. step: "creating the lead"; writes: the other side
- * may have acted on it, so that sent without an answer is `unknown`. */
+/* No status, or a 200 whose body, which is what it says, broke off. (201 and 204 have
+ * said all with the status.) */
+bool answer_missing(const struct http_answer *answer);
+/* The answer is missing: what that means. step: "creating the lead"; writes: the other
+ * side may have acted on it, so that sent without an answer is `unknown`. */
 void answer_failed(struct outcome *out, const struct http_answer *answer,
 	const char *step, bool writes);
 /* Milliseconds, -1 without a usable Retry-After. */

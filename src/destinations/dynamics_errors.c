@@ -334,7 +334,7 @@ void dynamics_read(struct dynamics_reading *reading, const struct http_answer *a
 	*reading = (struct dynamics_reading){.outcome = OUTCOME_INIT};
 	reading->outcome.http_status = (int)answer->status;
 	reading->outcome.dop_hint = answer_dop_hint(answer);
-	if (answer->status == 0) {
+	if (answer_missing(answer)) {
 		reading->verdict = VERDICT_FAILED;
 		answer_failed(&reading->outcome, answer, step, writes);
 	} else if (answer->status >= 200 && answer->status < 300) {

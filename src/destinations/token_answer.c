@@ -370,7 +370,7 @@ enum token_result token_answer(struct token *token, const struct http_answer *an
 	token->fetching = false;
 	*outcome = OUTCOME_INIT;
 	outcome->http_status = (int)answer->status;
-	if (answer->status == 0)
+	if (answer_missing(answer))
 		return fail_on_transport(token, answer, outcome);
 	if (answer->status >= 200 && answer->status < 300)
 		return succeed(token, answer, now, outcome);

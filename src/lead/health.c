@@ -150,6 +150,16 @@ static int park(struct health *health, const struct health_rule *rule, enum reas
 	return HEALTH_CHANGED | HEALTH_PARKED_NOW;
 }
 
+/* By the retry rule, but no longer than a parked one waits: after a long outage the drain
+ * begins within one probe interval. */
+static int64_t probe_wait(const struct news *news, int nth)
+{
+	int64_t wait_ms = retry_delay(&news->rule->retry, nth, news->entropy);
+
+	return wait_ms < news->rule->probe_interval_ms ? wait_ms
+						       : news->rule->probe_interval_ms;
+}
+
 static int back_off(struct health *health, const struct news *news)
 {
 	int nth = ++health->failures - FAILURES_BEFORE_BACKING_OFF + 1;
@@ -161,7 +171,7 @@ static int back_off(struct health *health, const struct news *news)
 		set_limit(health, 1);
 	}
 	say(health, news->outcome->reason, news->outcome->error);
-	health->next_at = news->now + retry_delay(&news->rule->retry, nth, news->entropy);
+	health->next_at = news->now + probe_wait(news, nth);
 	return HEALTH_CHANGED;
 }
 

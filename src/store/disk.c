@@ -15,8 +15,27 @@
 #define PAGES_BUSY 4000 /* a checkpoint even so */
 #define REOPEN_FIRST_MS 100
 #define REOPEN_LONGEST_MS 1000
+#define STEADY_MS 10000 /* working for so long: the next failure is a new one */
 
 /* ---- failing, and coming back ---- */
+
+static void wait_longer(struct store *store)
+{
+	store->reopen_ms *= 2;
+	if (store->reopen_ms > REOPEN_LONGEST_MS)
+		store->reopen_ms = REOPEN_LONGEST_MS;
+}
+
+/* A full disk has room for a marker, then for nothing: that comes and goes slowly. */
+static void set_wait(struct store *store)
+{
+	int64_t now = clock_mono(store->options.clock);
+
+	if (store->reopen_ms > 0 && now - store->reopened_at < STEADY_MS)
+		wait_longer(store);
+	else
+		store->reopen_ms = REOPEN_FIRST_MS;
+}
 
 void disk_failed(struct store *store, const struct err *err)
 {
@@ -26,7 +45,7 @@ void disk_failed(struct store *store, const struct err *err)
 	store->db = NULL;
 	store->failed_with = err->code;
 	store->failed_again_with = err->code;
-	store->reopen_ms = REOPEN_FIRST_MS;
+	set_wait(store);
 	log_error("store failing: leads are refused until it can be written again",
 		"error", err->text, NULL);
 	uv_mutex_lock(&store->mutex);
@@ -100,12 +119,11 @@ bool disk_reopen(struct store *store)
 			db->broken = true;
 		db_close(db);
 		note_still_failing(store, &err);
-		store->reopen_ms *= 2;
-		if (store->reopen_ms > REOPEN_LONGEST_MS)
-			store->reopen_ms = REOPEN_LONGEST_MS;
+		wait_longer(store);
 		return false;
 	}
 	store->db = db;
+	store->reopened_at = clock_mono(store->options.clock);
 	store->checkpointed = 0;
 	store->left_out = false;
 	log_info("store working again", NULL);

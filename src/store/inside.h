@@ -35,6 +35,7 @@ struct store {
 	enum err_code failed_with;
 	enum err_code failed_again_with; /* at the last try to come back */
 	int64_t reopen_ms;
+	int64_t reopened_at;
 	int checkpointed; /* pages of the WAL that need no checkpoint, at the last one */
 	bool left_out;    /* the last checkpoint could not take all */
 	int64_t warned_bytes;

@@ -288,6 +288,24 @@ static void what_was_sent_without_an_answer_is_unknown(void **state)
 	check_failure(HTTP_PRIVATE, false, OUTCOME_ENVIRONMENT, REASON_CONNECT);
 }
 
+static void a_200_whose_body_broke_off_is_no_answer(void **state)
+{
+	struct http_answer answer = make_answer(200, NULL, "{");
+	struct dynamics_reading reading;
+
+	(void)state;
+	answer.failure = HTTP_TIMEOUT;
+	answer.sent = true;
+	dynamics_read(&reading, &answer, "creating the lead", true, NULL, NOW);
+	assert_int_equal(reading.verdict, VERDICT_FAILED);
+	assert_int_equal(reading.outcome.kind, OUTCOME_UNKNOWN);
+	assert_int_equal(reading.outcome.reason, REASON_TIMEOUT);
+	assert_false(reading.outcome.few);
+	assert_true(reading.outcome.destination);
+	dynamics_reading_finish(&reading);
+	finish_answer(&answer);
+}
+
 static void a_status_is_the_truth_even_when_the_body_is_cut(void **state)
 {
 	struct http_answer answer = make_answer(204, NULL, "");
@@ -310,6 +328,7 @@ int main(void)
 		cmocka_unit_test(codes_that_are_none_are_zero),
 		cmocka_unit_test(a_sentence_tells_step_status_words_and_code),
 		cmocka_unit_test(what_was_sent_without_an_answer_is_unknown),
+		cmocka_unit_test(a_200_whose_body_broke_off_is_no_answer),
 		cmocka_unit_test(a_status_is_the_truth_even_when_the_body_is_cut),
 	};
 

@@ -411,6 +411,24 @@ static void a_broken_connection_is_tried_again(void **state)
 	teardown(&f);
 }
 
+static void half_a_token_is_what_the_network_did(void **state)
+{
+	struct fixture f;
+	struct outcome outcome;
+	struct http_answer answer = make_answer(200, NULL, "{\"access_tok");
+
+	(void)state;
+	answer.failure = HTTP_TIMEOUT;
+	setup(&f, secret_auth(1));
+	ask(&f, NULL, NULL);
+	assert_int_equal(token_answer(f.token, &answer, NOW, &outcome), TOKEN_FAILED);
+	assert_int_equal(outcome.kind, OUTCOME_RETRY);
+	assert_int_equal(outcome.reason, REASON_TIMEOUT);
+	assert_true(outcome.destination);
+	finish_answer(&answer);
+	teardown(&f);
+}
+
 static void an_echoed_secret_is_hidden(void **state)
 {
 	struct fixture f;
@@ -476,6 +494,7 @@ int main(void)
 		cmocka_unit_test(a_refused_password_needs_a_person),
 		cmocka_unit_test(the_services_own_trouble_is_no_refusal),
 		cmocka_unit_test(a_broken_connection_is_tried_again),
+		cmocka_unit_test(half_a_token_is_what_the_network_did),
 		cmocka_unit_test(an_echoed_secret_is_hidden),
 		cmocka_unit_test(a_renewed_token_survives_an_old_refusal),
 		cmocka_unit_test(missing_settings_are_named),

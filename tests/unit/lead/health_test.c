@@ -101,6 +101,16 @@ static void a_leads_own_retries_do_not_back_off(void **state)
 		assert_int_equal(hear(&health, &own_retry, 1, START), HEALTH_SAME);
 }
 
+static void a_long_outage_is_noticed_to_end_within_the_probe_interval(void **state)
+{
+	struct health health = after_outage(START);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) /* the retry rule alone would say half an hour */
+		hear(&health, &down, i + 1, START);
+	assert_int_equal(health.next_at, START + INTERVAL);
+}
+
 static void backing_off_asks_one_at_a_time_and_later_each_time(void **state)
 {
 	struct health health = after_outage(START);
@@ -413,6 +423,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_failures_in_a_row_back_off),
 		cmocka_unit_test(a_leads_own_retries_do_not_back_off),
+		cmocka_unit_test(
+			a_long_outage_is_noticed_to_end_within_the_probe_interval),
 		cmocka_unit_test(backing_off_asks_one_at_a_time_and_later_each_time),
 		cmocka_unit_test(stragglers_of_the_outage_do_not_lengthen_it),
 		cmocka_unit_test(success_opens_with_a_ramp),
