@@ -48,7 +48,9 @@ void relay_run(struct relay *relay, bool run)
 
 bool lane_may_start(const struct lane *lane)
 {
-	return lane->edition && lane->relay->running && !lane->relay->draining;
+	/* mails go out in any case: one of them says that nothing is delivered */
+	return lane->edition && (lane->relay->running || lane->edition->mail) &&
+	       !lane->relay->draining;
 }
 
 /* ---- the store, which may say no ---- */

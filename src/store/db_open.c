@@ -222,8 +222,9 @@ static enum err_code open_sqlite(
 				 : set_up_writer(db, options, err);
 	if (code == ERR_CORRUPT)
 		return err_wrap(err,
-			"the file is damaged or no database; nothing was changed. Restore a backup"
-			" (leadctl restore), or read out what can be read (leadctl salvage)");
+			"the file is damaged or no database; nothing was changed. Keep the folder"
+			" aside as it is, and put a copy from before in its place (or start"
+			" with an empty one)");
 	return code;
 }
 

@@ -86,7 +86,8 @@ crm faults -X DELETE >/dev/null
 
 # A wall clock that jumps is noticed. (libfaketime does not go with the sanitizers.)
 faketime=$(find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | head -n 1)
-if [ -n "$faketime" ] && ! ldd "$BIN/leadrelayd" | grep -q 'san\.so'; then
+libraries=$(ldd "$BIN/leadrelayd")
+if [ -n "$faketime" ] && ! grep -q 'san\.so' <<<"$libraries"; then
 	echo +0 >"$DIR/offset"
 	start_relay env LD_PRELOAD="$faketime" FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 FAKETIME_TIMESTAMP_FILE="$DIR/offset"
 	sleep 1.2
