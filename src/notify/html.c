@@ -68,7 +68,8 @@ static void open_page(struct buf *out, const struct letter *letter)
 static void add_row(struct buf *out, const struct row *row)
 {
 	buf_adds(out, "<tr><td style=\"padding:5px 0;\">"
-		      "<div style=\"font-size:12px;line-height:16px;color:#5f6b7a;\">");
+		      "<div dir=\"auto\" style=\"font-size:12px;line-height:16px;"
+		      "color:#5f6b7a;" BREAKS "\">");
 	escape(out, buf_str(&row->label));
 	buf_adds(out, "</div><div dir=\"auto\" style=\"font-size:16px;line-height:22px;"
 		      "color:#1a2433;" BREAKS "\">");
