@@ -43,8 +43,15 @@ socket.destroy()
 
 // Idle connections take every place; the next one is told so, and a place that is left is free again.
 const idle = []
-for (let i = 0; i < 8; i++) idle.push(await connect())
-await new Promise((resolve) => setTimeout(resolve, 200))
+while (idle.length < 8) { // each one that was answered has its place; those before may not have left theirs yet
+	socket = await connect()
+	;[answer] = await ask(socket, '{"command":"status"}\n')
+	if (answer?.done) idle.push(socket)
+	else {
+		socket.destroy()
+		await new Promise((resolve) => setTimeout(resolve, 20))
+	}
+}
 socket = await connect()
 ;[answer] = await ask(socket, '{"command":"status"}\n')
 expect('one too many is told to try again', answer.error?.code === 1 && /too many/.test(answer.error.text))
