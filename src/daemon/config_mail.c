@@ -362,7 +362,7 @@ void take_reports(struct reading *in, const struct key *key, int line, yaml_node
 
 #define AGE(key, days) \
 	{ \
-		.name = #key, .scalar = take_duration, .fallback = days, \
+		.name = #key, .scalar = take_duration, .fallback = (days), \
 		.offset = offsetof(struct retention, key##_ms), .min = 0, \
 		.max = 3650 * DAY, \
 		.allowed = "a duration up to 3650d, such as 90d; 0s: kept for ever" \
