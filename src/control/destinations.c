@@ -132,6 +132,27 @@ static enum err_code change_live(
 	return answer.code;
 }
 
+enum err_code mail_resume(struct run *run, bool *resumed_out, struct err *err)
+{
+	struct destination_row row;
+	enum err_code code = find_mail(run, &row, err);
+
+	*resumed_out = false;
+	if (code == ERR_NOT_FOUND)
+		return ERR_OK; /* no mail, nothing parked */
+	if (code != ERR_OK || row.health.state != HEALTH_PARKED || !row.configured)
+		return code;
+	if (row.health.reason == REASON_UNAUTHORIZED ||
+		row.health.reason == REASON_OPERATOR)
+		return ERR_OK; /* a lock-out, or another person's decision */
+	code = run->control->live ? change_live(run, MAIL_DESTINATION, NULL, err)
+				  : change_stored(run, MAIL_DESTINATION, NULL, err);
+	if (code == ERR_STALE)
+		return ERR_OK; /* it resumed by itself just now */
+	*resumed_out = code == ERR_OK;
+	return code;
+}
+
 void run_destinations(struct run *run)
 {
 	const char *action = json_string(run->request, "action");

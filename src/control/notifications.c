@@ -192,7 +192,8 @@ static void retry_notifications(struct run *run)
 	const cJSON *go_on = cJSON_GetObjectItemCaseSensitive(run->request, "go_on");
 	int64_t after = json_integer(go_on, "after", 0);
 	int64_t retried = json_integer(go_on, "retried", 0);
-	enum err_code code;
+	bool resumed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(go_on, "resumed"));
+	enum err_code code = ERR_OK;
 	struct err err;
 	cJSON *object;
 
@@ -200,7 +201,10 @@ static void retry_notifications(struct run *run)
 		code = retry_ids(run, ids, &retried, &err);
 		after = -1;
 	} else {
-		code = retry_batches(run, 0, &after, &retried, &err);
+		if (!go_on)
+			code = mail_resume(run, &resumed, &err);
+		if (code == ERR_OK)
+			code = retry_batches(run, 0, &after, &retried, &err);
 	}
 	if (retried)
 		mails_changed(run);
@@ -210,6 +214,7 @@ static void retry_notifications(struct run *run)
 	}
 	object = cJSON_CreateObject();
 	json_add_int(object, "retried", retried);
+	cJSON_AddBoolToObject(object, "resumed", resumed);
 	if (after >= 0) {
 		json_add_int(object, "after", after);
 		answer_paused(run, object);

@@ -98,6 +98,9 @@ cJSON *lead_json(const struct lead_row *row);
 
 /* As an item of `show`; `notifications list` adds lead_id. */
 cJSON *notification_json(const struct mail_row *row);
+/* Parked mail is asked again at once; *resumed_out: it was. A refused password and an
+ * operator's decision are left to `destinations resume`. */
+enum err_code mail_resume(struct run *run, bool *resumed_out, struct err *err);
 /* Mails are waiting that the relay does not know of. */
 void mails_changed(struct run *run);
 

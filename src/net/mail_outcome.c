@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -189,6 +190,21 @@ static bool is_loopback(const char *host)
 	return strcasecmp(host, "localhost") == 0;
 }
 
+/* ":587", ":587/name", "/name" or nothing. */
+static bool port_fits(const char *text)
+{
+	size_t digits;
+	long port;
+
+	if (*text != ':')
+		return !*text || *text == '/';
+	digits = strspn(text + 1, "0123456789");
+	if (digits == 0 || digits > 5 || (text[1 + digits] && text[1 + digits] != '/'))
+		return false;
+	port = strtol(text + 1, NULL, 10);
+	return port > 0 && port <= 65535;
+}
+
 /* The host of "smtp://host:port/name", in out; false when the url is not of that form. */
 static bool read_host(const char *url, bool *implicit_out, char *out, size_t size)
 {
@@ -200,7 +216,7 @@ static bool read_host(const char *url, bool *implicit_out, char *out, size_t siz
 		return false;
 	at = url + (*implicit_out ? 8 : 7);
 	len = *at == '[' ? strcspn(at, "]") + 1 : strcspn(at, ":/?#@");
-	if (len == 0 || len >= size || strpbrk(at, "@?# \t\r\n"))
+	if (len == 0 || len >= size || strpbrk(at, "@?# \t\r\n") || !port_fits(at + len))
 		return false;
 	snprintf(out, size, "%.*s", (int)len, at);
 	return true;

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define OFFER_MAX 300 /* bytes in a subject */
+#define OFFER_MAX 1200 /* bytes in a subject: 300 characters of any script */
 #define INDENT "    "
 
 static const char *offer_of(const struct lead *lead)

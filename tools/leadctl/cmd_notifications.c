@@ -84,6 +84,8 @@ static int retry(struct cli *cli, cJSON *request)
 		out_count(cli, json_integer(answers.done, "retried", 0),
 			"dead notification is sent again\n",
 			"dead notifications are sent again\n");
+		if (cJSON_IsTrue(cJSON_GetObjectItem(answers.done, "resumed")))
+			buf_adds(&cli->out, "mail was parked: it is tried again now\n");
 	}
 	cJSON_Delete(answers.done);
 	return EXIT_DONE;

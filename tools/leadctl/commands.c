@@ -144,7 +144,8 @@ const struct command commands[] = {
 		"notifications [list [--state S] | retry [ID...]]",
 		"mails about new leads; send dead ones again",
 		"One per lead and contact, newest first. retry makes dead ones pending again: "
-		"those of\nthe leads named, or all of them.\n",
+		"those of\nthe leads named, or all of them; without ID it also asks parked "
+		"mail at once\n(but shows no refused password again: `destinations resume`).\n",
 		"leadctl notifications list --state dead"},
 	{"prune", cmd_prune, NEED_CONFIG, no_options, "prune",
 		"remove now what is past its age",

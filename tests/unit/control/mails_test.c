@@ -180,6 +180,40 @@ static void mail_is_parked_and_resumed_by_its_name(void **state)
 	assert_string_equal(json_string(member(f->done, "mail"), "state"), "open");
 }
 
+static void park_mail(struct fixture *f, enum reason reason)
+{
+	struct job_health job = {.destination = f->mail_id, .now = f->now};
+	struct err err;
+
+	job.health = (struct health){
+		.state = HEALTH_PARKED, .reason = reason, .since = f->now};
+	job_health_prepare(&job);
+	assert_int_equal(store_call(f->store, &job.job, &err), ERR_OK);
+}
+
+/* But neither a password that was refused nor what a person parked. */
+static void retry_asks_parked_mail_too(void **state)
+{
+	static const struct {
+		enum reason reason;
+		const char *then;
+	} rows[] = {{REASON_ENVIRONMENT, "open"}, {REASON_UNAUTHORIZED, "parked"},
+		{REASON_OPERATOR, "parked"}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		bool opens = strcmp(rows[i].then, "open") == 0;
+
+		park_mail(f, rows[i].reason);
+		ask(f, "{\"command\":\"notifications\",\"action\":\"retry\"}");
+		assert_done(f);
+		assert_int_equal(cJSON_IsTrue(member(f->done, "resumed")), opens);
+		ask(f, "{\"command\":\"status\"}");
+		assert_string_equal(
+			json_string(member(f->done, "mail"), "state"), rows[i].then);
+	}
+}
+
 /* No lead goes there, whatever an operator types. */
 static void mail_is_no_destination_of_leads(void **state)
 {
@@ -310,6 +344,7 @@ int main(void)
 		TEST(status_counts_mails_apart),
 		TEST(parked_mail_is_told_in_the_servers_words),
 		TEST(mail_is_parked_and_resumed_by_its_name),
+		TEST(retry_asks_parked_mail_too),
 		TEST(mail_is_no_destination_of_leads),
 		TEST(a_period_is_reported),
 		TEST(a_configured_report_has_its_own_period),

@@ -115,6 +115,10 @@ static void settings_must_go_together(void **state)
 		    six[] = "smtp://[::1]:25/me.contoso.com";
 	static char tls[] = "smtps://mail.contoso.com",
 		    http[] = "http://mail.contoso.com";
+	static char ports[][40] = {"smtp://mail.contoso.com:99999",
+		"smtp://mail.contoso.com:0",
+		"smtp://mail.contoso.com:", "smtp://mail.contoso.com:25x",
+		"smtps://[::1]25"};
 	static char account[] = "smtp://u:p@mail.contoso.com", secret[] = "x";
 
 	(void)state;
@@ -137,6 +141,9 @@ static void settings_must_go_together(void **state)
 	assert_memory_equal(checked((struct smtp_settings){.url = http}), "url:", 4);
 	assert_memory_equal(checked((struct smtp_settings){.url = account}), "url:", 4);
 	assert_memory_equal(checked((struct smtp_settings){.url = NULL}), "url:", 4);
+	for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++)
+		assert_memory_equal(
+			checked((struct smtp_settings){.url = ports[i]}), "url:", 4);
 	assert_memory_equal(
 		checked((struct smtp_settings){.url = url, .auth = SMTP_AUTH_PLAIN}),
 		"username:", 9);

@@ -309,10 +309,27 @@ static void a_huge_value_is_cut_between_characters(void **state)
 	set(&lead, FIELD_DESCRIPTION, buf_str(&huge));
 	set(&lead, FIELD_OFFER_TITLE, buf_str(&huge));
 	compose(&lead, 1, 0, MAIL_DETAIL_FULL);
-	assert_true(composed.subject.len < 400);
+	assert_true(composed.subject.len < 1300);
 	assert_true(composed.text.len < 30000);
 	has("é...\n");
 	buf_finish(&huge);
+	lead_finish(&lead);
+}
+
+static void a_subject_holds_300_characters_of_any_script(void **state)
+{
+	struct lead lead = make_lead();
+	struct buf title = BUF_INIT, subject = BUF_INIT;
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		buf_adds(&title, "東");
+	set(&lead, FIELD_OFFER_TITLE, buf_str(&title));
+	compose(&lead, 1, 0, MAIL_DETAIL_MASKED);
+	buf_addf(&subject, "New lead: %s", buf_str(&title));
+	subject_is(buf_str(&subject));
+	buf_finish(&subject);
+	buf_finish(&title);
 	lead_finish(&lead);
 }
 
@@ -399,6 +416,7 @@ int main(void)
 		TEST(no_field_makes_a_line_of_ours),
 		TEST(marks_that_turn_the_text_are_left_out),
 		TEST(a_huge_value_is_cut_between_characters),
+		TEST(a_subject_holds_300_characters_of_any_script),
 		TEST(many_extras_fit),
 		TEST(addresses_are_masked_or_left_out),
 		TEST(names_become_initials),
