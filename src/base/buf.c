@@ -33,6 +33,8 @@ bool buf_reserve(struct buf *buf, size_t len)
 {
 	size_t cap = buf->cap ? buf->cap : BUF_FIRST;
 
+	if (!buf->failed && buf->cap > buf->len && len < buf->cap - buf->len)
+		return true;
 	if (buf->failed)
 		return false;
 	if (len > SIZE_MAX / 4 - buf->len) { /* never true of a buf that fits in memory */
@@ -60,7 +62,10 @@ void buf_adds(struct buf *buf, const char *text)
 
 void buf_addc(struct buf *buf, char c)
 {
-	buf_add(buf, &c, 1);
+	if (!buf_reserve(buf, 1))
+		return;
+	buf->data[buf->len++] = c;
+	buf->data[buf->len] = '\0';
 }
 
 void buf_addf(struct buf *buf, const char *fmt, ...)

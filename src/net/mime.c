@@ -40,14 +40,26 @@ static void add_base64(struct buf *out, const char *bytes, size_t len)
 	}
 }
 
+/* Bytes at the beginning of text that are ASCII and no CR. */
+static size_t plain_length(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && (unsigned char)text[n] < 0x80 && text[n] != '\r')
+		n++;
+	return n;
+}
+
 /* Valid UTF-8 with LF line ends. */
 static void normalise(struct buf *out, const char *text)
 {
 	size_t len = strlen(text);
 
+	buf_reserve(out, len);
 	while (len > 0) {
-		size_t n = mime_character(text, len);
+		size_t n = plain_length(text, len);
 
+		n = n > 0 ? n : mime_character(text, len);
 		if (n == 0)
 			buf_adds(out, "\xef\xbf\xbd");
 		else if (*text != '\r')
@@ -75,8 +87,14 @@ static bool qp_escaped(const char *text, size_t i, size_t len)
 
 static void add_qp_bytes(struct buf *out, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		buf_addf(out, "=%02X", (unsigned)(unsigned char)text[i]);
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		const char escaped[] = {'=', digits[c >> 4], digits[c & 15]};
+
+		buf_add(out, escaped, sizeof(escaped));
+	}
 }
 
 /* A character is kept on one line: some readers decode line by line. */
@@ -84,6 +102,7 @@ static void add_qp(struct buf *out, const char *text, size_t len)
 {
 	size_t column = 0, n, width;
 
+	buf_reserve(out, len + len / 8);
 	for (size_t i = 0; i < len; i += n) {
 		bool escaped = qp_escaped(text, i, len);
 

@@ -49,7 +49,9 @@ static struct line begin(struct buf *out, const char *name)
 
 size_t mime_character(const char *text, size_t len)
 {
-	for (size_t n = 1; n <= 4 && n <= len; n++) {
+	if (len > 0 && (unsigned char)*text < 0x80)
+		return 1;
+	for (size_t n = 2; n <= 4 && n <= len; n++) {
 		if (utf8_valid(text, n))
 			return n;
 	}

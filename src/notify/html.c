@@ -5,39 +5,13 @@
  */
 #include "room.h"
 
+#include "leadrelay/text.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #define FONT "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;"
 #define BREAKS "overflow-wrap:anywhere;word-break:break-word;"
-
-static void escape(struct buf *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			buf_adds(out, "&amp;");
-			break;
-		case '<':
-			buf_adds(out, "&lt;");
-			break;
-		case '>':
-			buf_adds(out, "&gt;");
-			break;
-		case '"':
-			buf_adds(out, "&quot;");
-			break;
-		case '\'':
-			buf_adds(out, "&#39;");
-			break;
-		case '\n':
-			buf_adds(out, "<br>\n");
-			break;
-		default:
-			buf_addc(out, *text);
-		}
-	}
-}
 
 static void open_page(struct buf *out, const struct letter *letter)
 {
@@ -45,7 +19,7 @@ static void open_page(struct buf *out, const struct letter *letter)
 		      "<meta charset=\"utf-8\">\n"
 		      "<meta name=\"viewport\" content=\"width=device-width, "
 		      "initial-scale=1\">\n<title>");
-	escape(out, letter->subject);
+	html_escape(out, letter->subject);
 	buf_adds(out, "</title>\n</head>\n"
 		      "<body style=\"margin:0;padding:0;background:#f2f4f7;\">\n"
 		      "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" "
@@ -58,10 +32,10 @@ static void open_page(struct buf *out, const struct letter *letter)
 		      "<tr><td style=\"padding:20px 20px 4px 20px;" FONT
 		      "color:#1a2433;\">\n<h1 style=\"margin:0 0 6px 0;font-size:20px;"
 		      "line-height:26px;" BREAKS "\">");
-	escape(out, letter->subject);
+	html_escape(out, letter->subject);
 	buf_adds(out, "</h1>\n<p style=\"margin:0 0 12px 0;font-size:15px;"
 		      "line-height:22px;color:#4a5666;\">");
-	escape(out, letter->opening);
+	html_escape(out, letter->opening);
 	buf_adds(out, "</p>\n</td></tr>\n");
 }
 
@@ -70,10 +44,10 @@ static void add_row(struct buf *out, const struct row *row)
 	buf_adds(out, "<tr><td style=\"padding:5px 0;\">"
 		      "<div dir=\"auto\" style=\"font-size:12px;line-height:16px;"
 		      "color:#5f6b7a;" BREAKS "\">");
-	escape(out, buf_str(&row->label));
+	html_escape(out, buf_str(&row->label));
 	buf_adds(out, "</div><div dir=\"auto\" style=\"font-size:16px;line-height:22px;"
 		      "color:#1a2433;" BREAKS "\">");
-	escape(out, buf_str(&row->value));
+	html_escape(out, buf_str(&row->value));
 	buf_adds(out, "</div></td></tr>\n");
 }
 
