@@ -26,6 +26,8 @@ bool text_blank(const char *text); /* NULL, empty, or only white space (Unicode'
 /* Appends text with C0, DEL and C1 control characters as \xNN, \n, \t, invalid UTF-8 as
  * \xNN. */
 void text_escape(struct buf *out, const char *text, size_t len);
+/* Appends text as HTML text or attribute value: & < > " ' escaped, a line end as <br>. */
+void html_escape(struct buf *out, const char *text);
 /* Appends text as part of a URL component: RFC 3986 unreserved kept, the rest %XX. */
 void url_encode(struct buf *out, const char *text, size_t len);
 /* Appends application/x-www-form-urlencoded name=value (with '&' when out is not empty);

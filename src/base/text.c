@@ -155,3 +155,22 @@ void text_escape(struct buf *out, const char *text, size_t len)
 		len -= size ? size : 1;
 	}
 }
+
+void html_escape(struct buf *out, const char *text)
+{
+	static const char *const escapes[] = {['&'] = "&amp;",
+		['<'] = "&lt;",
+		['>'] = "&gt;",
+		['"'] = "&quot;",
+		['\''] = "&#39;",
+		['\n'] = "<br>\n"};
+
+	while (*text) {
+		size_t plain = strcspn(text, "&<>\"'\n");
+
+		buf_add(out, text, plain);
+		text += plain;
+		if (*text)
+			buf_adds(out, escapes[(unsigned char)*text++]);
+	}
+}

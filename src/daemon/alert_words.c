@@ -2,6 +2,7 @@
 #include "alerts.h"
 
 #include "leadrelay/clock.h"
+#include "leadrelay/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,28 +16,6 @@ const char *leads_waiting(int64_t count, char out[96])
 	else
 		snprintf(out, 96, "%" PRId64 " leads are waiting, none is lost", count);
 	return out;
-}
-
-static void add_escaped(struct buf *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			buf_adds(out, "&lt;");
-			break;
-		case '>':
-			buf_adds(out, "&gt;");
-			break;
-		case '&':
-			buf_adds(out, "&amp;");
-			break;
-		case '"':
-			buf_adds(out, "&quot;");
-			break;
-		default:
-			buf_addc(out, *text);
-		}
-	}
 }
 
 static void add_text(struct buf *out, const char *label, const char *text)
@@ -55,7 +34,7 @@ static void add_row(struct buf *out, const char *label, const char *text, bool c
 		"<td style=\"padding:6px 0;vertical-align:top;"
 		"word-break:break-word%s\">",
 		label, command ? ";font-family:monospace" : "");
-	add_escaped(out, text);
+	html_escape(out, text);
 	buf_adds(out, "</td></tr>\n");
 }
 
@@ -75,15 +54,15 @@ static void compose_html(struct buf *out, const struct alert_words *words,
 {
 	buf_adds(out, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">"
 		      "<meta name=\"viewport\" content=\"width=device-width\"><title>");
-	add_escaped(out, words->title);
+	html_escape(out, words->title);
 	buf_adds(out, "</title></head><body style=\"margin:0;padding:20px;"
 		      "font:16px/1.45 -apple-system,'Segoe UI',Roboto,Arial,sans-serif;"
 		      "color:#1f2328;background:#ffffff\">"
 		      "<div style=\"max-width:640px;margin:0 auto\">\n"
 		      "<h1 style=\"font-size:20px;line-height:1.3;margin:0 0 10px\">");
-	add_escaped(out, words->title);
+	html_escape(out, words->title);
 	buf_adds(out, "</h1>\n<p style=\"margin:0 0 12px\">");
-	add_escaped(out, words->what);
+	html_escape(out, words->what);
 	buf_adds(out,
 		"</p>\n<table role=\"presentation\" style=\"border-collapse:collapse;"
 		"font-size:15px;width:100%\">\n");
@@ -92,7 +71,7 @@ static void compose_html(struct buf *out, const struct alert_words *words,
 			parts[i].offset == offsetof(struct alert_words, command));
 	buf_adds(out, "</table>\n<p style=\"margin:18px 0 0;font-size:13px;"
 		      "color:#57606a\">leadrelay on ");
-	add_escaped(out, host);
+	html_escape(out, host);
 	buf_addf(out, ", %s</p>\n</div></body></html>\n", time);
 }
 

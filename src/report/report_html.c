@@ -6,6 +6,7 @@
 #include "words.h"
 
 #include "leadrelay/clock.h"
+#include "leadrelay/text.h"
 
 #include <string.h>
 
@@ -22,29 +23,6 @@
 #define RED "#b42318"
 #define MUTED "#4b5563"
 
-static void add_text(struct buf *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			buf_adds(out, "&amp;");
-			break;
-		case '<':
-			buf_adds(out, "&lt;");
-			break;
-		case '>':
-			buf_adds(out, "&gt;");
-			break;
-		case '"':
-			buf_adds(out, "&quot;");
-			break;
-		default:
-			buf_addc(out, *text);
-			break;
-		}
-	}
-}
-
 /* ---- the page ---- */
 
 static void add_head(
@@ -58,7 +36,7 @@ static void add_head(
 		"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width, "
 		"initial-scale=1\">\n<title>leadrelay ");
-	add_text(out, buf_str(&title));
+	html_escape(out, buf_str(&title));
 	buf_adds(out, "</title></head>\n<body style=\"margin:0;padding:0;"
 		      "background:#f1f3f5;color:#1f2937;" FONT ";"
 		      "-webkit-text-size-adjust:100%\">\n" TABLE
@@ -68,7 +46,7 @@ static void add_head(
 		      "<td align=\"left\" style=\"padding:20px 16px;"
 		      "overflow-wrap:anywhere;word-break:break-word\">\n"
 		      "<h1 style=\"margin:0;font-size:22px\">leadrelay ");
-	add_text(out, buf_str(&title));
+	html_escape(out, buf_str(&title));
 	buf_addf(out,
 		"</h1>\n<p style=\"margin:4px 0 16px;font-size:14px;color:" MUTED
 		"\">%s to %s (%s)</p>\n",
@@ -198,7 +176,7 @@ static void add_heading(struct buf *out, const char *what, const char *name)
 {
 	buf_addf(out, "<h2 style=\"margin:24px 0 6px;font-size:17px\">%s%s", what,
 		*name ? " " : "");
-	add_text(out, name);
+	html_escape(out, name);
 	buf_adds(out, "</h2>\n");
 }
 
@@ -259,7 +237,7 @@ static void add_command(struct buf *out, const char *command, const struct repor
 	word_command(&line, command, report, one, n);
 	buf_adds(out, "<p style=\"margin:4px 0;padding:6px 8px;background:#f1f3f5;"
 		      "font-family:Consolas,Menlo,monospace;font-size:12px\">");
-	add_text(out, buf_str(&line));
+	html_escape(out, buf_str(&line));
 	buf_adds(out, "</p>\n");
 	buf_finish(&line);
 }
@@ -328,7 +306,7 @@ static void add_rest(struct buf *out, const struct report *report)
 	word_accounting(&line, &report->accounting);
 	buf_addf(out, "<p style=\"margin:0;font-size:14px%s\">",
 		report->accounting.difference ? ";color:" RED : "");
-	add_text(out, buf_str(&line));
+	html_escape(out, buf_str(&line));
 	buf_adds(out, "</p>\n");
 	buf_finish(&line);
 }

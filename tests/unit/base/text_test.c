@@ -151,9 +151,21 @@ static void escaping_leaves_nothing_a_terminal_obeys(void **state)
 	buf_finish(&out);
 }
 
+static void html_is_escaped_and_line_ends_break(void **state)
+{
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	html_escape(&out, "<b>\"R&D\"</b>\n'Zo\xc3\xab'");
+	assert_string_equal(buf_str(&out),
+		"&lt;b&gt;&quot;R&amp;D&quot;&lt;/b&gt;<br>\n&#39;Zo\xc3\xab&#39;");
+	buf_finish(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(html_is_escaped_and_line_ends_break),
 		cmocka_unit_test(valid_utf8_is_what_rfc_3629_says),
 		cmocka_unit_test(utf16_length_counts_units),
 		cmocka_unit_test(utf16_prefix_never_cuts_a_character),
