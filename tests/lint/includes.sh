@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 declare -A room_of allowed
 for pair in base:"buf clock err fault json log text uuid" lead:"delivery health lead route schedule settings zone" \
-	store:"figures mails reader store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:intake \
+	store:"batches figures mails reader store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:intake \
 	relay:relay control:control daemon:config; do
 	for header in ${pair#*:}; do room_of[$header]=${pair%%:*}; done
 done
@@ -18,9 +18,9 @@ allowed[report]="base lead store report"
 allowed[destinations]="base lead store net notify destinations" # of store: mails.h, plain values
 allowed[intake]="base lead store net intake"
 allowed[relay]="base lead store net notify destinations relay"
-allowed[control]="base lead store net notify report destinations relay control daemon" # of daemon: config.h, plain values
+allowed[control]="base lead store net notify report destinations intake relay control daemon" # of daemon: config.h, plain values
 allowed[daemon]="base lead store net notify report destinations intake relay control daemon"
-allowed[leadctl]="base lead store net notify report destinations relay control daemon"
+allowed[leadctl]="base lead store net notify report destinations intake relay control daemon"
 
 bad=0
 complain() {
