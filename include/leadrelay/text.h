@@ -53,6 +53,9 @@ void hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len,
 /* Compares in time that depends on len only. */
 bool equal_constant_time(const void *a, const void *b, size_t len);
 void base64_add(struct buf *out, const void *bytes, size_t len);
+/* Appends the bytes; false (and out as it was) when text is not base64. Padding may be
+ * missing; anything else that no encoder writes is refused, blanks too. */
+bool base64_decode(struct buf *out, const char *text, size_t len);
 void base64url_add(struct buf *out, const void *bytes, size_t len); /* no padding */
 void hex_add(struct buf *out, const void *bytes, size_t len);
 

@@ -7,6 +7,7 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A digest that is not there would be compared, signed with or stored as if it were. */
 static void require(bool done)
@@ -62,6 +63,55 @@ void base64_add(struct buf *out, const void *bytes, size_t len)
 		at += chunk;
 		len -= chunk;
 	}
+}
+
+static int base64_value(char c)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(alphabet, c) : NULL;
+
+	return at ? (int)(at - alphabet) : -1;
+}
+
+/* How many characters of text are not padding; SIZE_MAX: the padding is wrong. */
+static size_t without_padding(const char *text, size_t len)
+{
+	size_t padding = 0;
+
+	while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
+		padding++;
+	if (padding > 0 && len % 4 != 0)
+		return SIZE_MAX;
+	return (len - padding) % 4 == 1 ? SIZE_MAX : len - padding;
+}
+
+bool base64_decode(struct buf *out, const char *text, size_t len)
+{
+	size_t before = out->len, count = without_padding(text, len);
+	unsigned bits = 0, held = 0;
+
+	for (size_t i = 0; count != SIZE_MAX && i < count; i++) {
+		int value = base64_value(text[i]);
+
+		if (value < 0)
+			goto fail;
+		bits = bits << 6 | (unsigned)value;
+		held += 6;
+		if (held >= 8) {
+			held -= 8;
+			buf_addc(out, (char)(bits >> held & 0xff));
+		}
+	}
+	/* what is left over of the last character must be zero: one text, one meaning */
+	if (count != SIZE_MAX && (bits & ((1u << held) - 1)) == 0)
+		return true;
+fail:
+	if (out->data && out->len > before) {
+		out->len = before;
+		out->data[before] = '\0';
+	}
+	return false;
 }
 
 void base64url_add(struct buf *out, const void *bytes, size_t len)

@@ -152,6 +152,36 @@ static void base64_knows_the_vectors_of_rfc_4648(void **state)
 	}
 }
 
+static void base64_is_read_back_and_nothing_else_is(void **state)
+{
+	static const struct {
+		const char *base64, *text;
+	} good[] = {{"", ""}, {"Zg==", "f"}, {"Zg", "f"}, {"Zm8=", "fo"}, {"Zm8", "fo"},
+		{"Zm9v", "foo"}, {"Zm9vYmFy", "foobar"},
+		{"+/+//g==", "\xfb\xff\xbf\xfe"}};
+	static const char *const bad[] = {"Z", "Zg=", "Zg===", "=",
+		"====", "Zm9v=", "Zm9v Zm9v", "Zm9v\n",
+		"Zh==", "Zm9=", "-_-__g==", "Zm=v", "Zm9v\xc3"};
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		buf_clear(&out);
+		buf_adds(&out, "x");
+		assert_true(base64_decode(&out, good[i].base64, strlen(good[i].base64)));
+		assert_string_equal(buf_str(&out) + 1, good[i].text);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		buf_clear(&out);
+		buf_adds(&out, "x");
+		if (base64_decode(&out, bad[i], strlen(bad[i])))
+			fail_msg("%s is taken for base64", bad[i]);
+		assert_string_equal(buf_str(&out), "x");
+	}
+	assert_false(base64_decode(&out, "Zm\0v", 4));
+	buf_finish(&out);
+}
+
 static void long_base64_is_padded_only_at_the_end(void **state)
 {
 	const size_t size = 100001; /* more than two chunks, and 2 more than triples */
@@ -205,6 +235,7 @@ int main(void)
 		cmocka_unit_test(hmac_takes_an_empty_key_and_text),
 		cmocka_unit_test(equal_sees_every_byte),
 		cmocka_unit_test(base64_knows_the_vectors_of_rfc_4648),
+		cmocka_unit_test(base64_is_read_back_and_nothing_else_is),
 		cmocka_unit_test(long_base64_is_padded_only_at_the_end),
 		cmocka_unit_test(base64_makes_room_for_all_of_it),
 		cmocka_unit_test(hex_is_lower_case_and_appended),
