@@ -1,6 +1,7 @@
 /*
  * destination: how one kind of destination is talked to. Adding a kind is adding one file
- * in src/destinations/ and one row of destination_kinds[].
+ * in src/destinations/ and one row of destination_kinds[]: its keys, what it can do and
+ * what answers mean stand in that file.
  *
  * A destination never does I/O. It turns (lead, settings, token, answers so far) into the
  * next step of a task: send this request, get me a token, run this on a worker thread, or
@@ -86,10 +87,17 @@ struct task { /* one attempt, or one probe; zero-initialise, fill the first part
 	void *extra; /* freed by task_finish with free() */
 };
 
+struct destination_key {  /* of the configuration */
+	const char *name; /* as the vocabulary of src/daemon/config_keys.c has it */
+	bool required;
+};
+
 struct destination_kind {
 	const char *name; /* "dynamics365" */
-	bool keeps_key;   /* recognises a repeat by our id: restore need not hold its
-			     deliveries */
+	/* The keys that not every destination has; ends with a NULL name. */
+	const struct destination_key *keys;
+	bool keeps_key; /* recognises a repeat by our id: restore need not hold its
+			   deliveries */
 	/* Checks what the configuration parser cannot know; errors name the key. Borrows
 	 * settings and entropy for the instance's life. */
 	enum err_code (*create)(struct destination **out,
@@ -111,6 +119,9 @@ struct destination_kind {
 extern const struct destination_kind *const destination_kinds[];
 extern const int destination_kind_count;
 const struct destination_kind *destination_kind_find(const char *name); /* NULL: none */
+/* NULL: not a key of its own. */
+const struct destination_key *destination_key_find(
+	const struct destination_kind *kind, const char *name);
 
 struct destination_base { /* first member of every instance */
 	const struct destination_kind *kind;

@@ -24,10 +24,6 @@
 #define FORM (1u << SOURCE_FORM)
 #define OVER_HTTP (MARKETPLACE | JSON | FORM)
 
-/* The kinds of destinations with keys of their own: destination_bits. */
-#define DYNAMICS (1u << 0)
-#define FILE_KIND (1u << 1)
-
 /* The methods of auth. */
 #define AZURE (1u << AUTH_AZURE_AD)
 #define CERTIFICATE (1u << AUTH_AZURE_AD_CERTIFICATE)
@@ -38,12 +34,6 @@ const struct choice source_kinds[] = {
 	{"json", SOURCE_JSON, false},
 	{"form", SOURCE_FORM, false},
 	{"csv", SOURCE_CSV, true},
-	{NULL, 0, false},
-};
-
-const struct choice destination_bits[] = {
-	{"dynamics365", DYNAMICS, false},
-	{"file", FILE_KIND, false},
 	{NULL, 0, false},
 };
 
@@ -228,7 +218,10 @@ static const struct key source_keys[] = {
 };
 #undef AT
 
-/* ---- destinations ---- */
+/* ---- destinations ----
+ *
+ * The vocabulary of all kinds. A key marked `own` is known to, and perhaps required by,
+ * the kinds that name it (destination_kind.keys); the others every destination has. */
 
 #define AT(member) .offset = offsetof(struct auth_settings, member)
 const struct key auth_keys[] = {
@@ -308,7 +301,7 @@ const struct key auth_keys[] = {
 #undef AT
 
 #define AT(member) .offset = offsetof(struct destination_settings, member)
-static const struct key destination_keys[] = {
+const struct key destination_keys[] = {
 	{.name = "name",
 		.scalar = take_name,
 		.required = true,
@@ -317,29 +310,26 @@ static const struct key destination_keys[] = {
 	{.name = "kind", .scalar = take_kind, .required = true, AT(kind)},
 	{.name = "url",
 		.scalar = take_url,
-		.required = true,
+		.own = true,
 		AT(url),
-		.kinds = DYNAMICS,
-		.allowed = "the organisation's https address, such as "
+		.allowed = "an https address, such as "
 			   "https://contoso.crm4.dynamics.com"},
 	{.name = "api_version",
 		.scalar = take_api_version,
 		.fallback = "v9.2",
 		AT(api_version),
-		.kinds = DYNAMICS,
+		.own = true,
 		.allowed = "v9.0, v9.1, v9.2 and so on"},
 	{.name = "auth",
 		.node = take_auth,
-		.required = true,
+		.own = true,
 		AT(auth),
-		.kinds = DYNAMICS,
 		.keys = auth_keys,
 		.allowed = "a block with method, client_id and what the method needs"},
 	{.name = "path",
 		.scalar = take_path,
-		.required = true,
+		.own = true,
 		AT(path),
-		.kinds = FILE_KIND,
 		.allowed = "the file that leads are added to"},
 	{.name = "contacts",
 		.node = take_contacts,
@@ -349,7 +339,7 @@ static const struct key destination_keys[] = {
 		.scalar = take_choice,
 		.fallback = "create",
 		AT(duplicates),
-		.kinds = DYNAMICS,
+		.own = true,
 		.choices = duplicates_choices},
 	{.name = "map",
 		.node = take_destination_map,

@@ -12,6 +12,7 @@
 
 #include "leadrelay/buf.h"
 #include "leadrelay/config.h"
+#include "leadrelay/destination.h"
 #include "leadrelay/err.h"
 #include "leadrelay/text.h"
 #include "leadrelay/uuid.h"
@@ -124,7 +125,9 @@ struct key {
 				range or the choices */
 	int64_t min, max;
 	const struct choice *choices;
-	unsigned kinds;         /* bits of the kinds that know this key; 0: all */
+	unsigned kinds; /* bits of the kinds that know this key; 0: all */
+	bool own; /* of destinations: of the kinds that name it, which say whether it is
+		     required */
 	const struct key *keys; /* of a section within: take_inner */
 	/* take_inner: the rules between the section's keys */
 	void (*check)(struct reading *in, int line, yaml_node_t *node, void *target);
@@ -132,10 +135,10 @@ struct key {
 
 extern const struct key config_keys[]; /* the file's root; ends with a NULL name */
 extern const struct key auth_keys[];
+extern const struct key destination_keys[];
 extern const struct key retention_keys[];
 extern const struct choice source_kinds[];
 extern const struct choice auth_methods[];
-extern const struct choice destination_bits[]; /* kinds to the bits of `kinds` */
 
 /* Which keys an entry knows depends on one of them: a source's kind, auth's method. */
 struct section_kind {
@@ -143,6 +146,7 @@ struct section_kind {
 	const char *name; /* "form" */
 	unsigned bit; /* KIND_UNUSABLE: told already; then unknown and missing keys are
 			 not told */
+	const struct destination_kind *destination; /* of a destination; NULL: unusable */
 };
 #define KIND_UNUSABLE (~0u)
 

@@ -43,7 +43,21 @@ static size_t edit_distance(const char *a, const char *b)
 
 static bool kind_has(const struct key *key, const struct section_kind *kind)
 {
+	if (kind && key->own && kind->destination)
+		return destination_key_find(kind->destination, key->name) != NULL;
 	return !kind || !key->kinds || (key->kinds & kind->bit);
+}
+
+static bool of_some_kinds(const struct key *key)
+{
+	return key->kinds || key->own;
+}
+
+static bool is_required(const struct key *key, const struct section_kind *kind)
+{
+	if (kind && key->own && kind->destination)
+		return destination_key_find(kind->destination, key->name)->required;
+	return key->required;
 }
 
 /* "client_secret", or "client_secret_file" for the second form of a secret. */
@@ -189,10 +203,13 @@ void take_section(struct reading *in, const struct key *keys, int line, yaml_nod
 	if (node)
 		check_names(in, keys, node, kind);
 	for (const struct key *key = keys; key->name; key++) {
+		struct key here = *key;
+
 		if (!kind_has(key, kind) || (!usable && key->secret))
 			continue;
-		read_key(in, key, line, node, (char *)base + key->offset,
-			usable || !key->kinds);
+		here.required = is_required(key, kind);
+		read_key(in, &here, line, node, (char *)base + key->offset,
+			usable || !of_some_kinds(key));
 	}
 }
 
@@ -231,26 +248,48 @@ static const char *peek(struct reading *in, const yaml_node_t *node, const char 
 		       : NULL;
 }
 
-static struct section_kind kind_of(struct reading *in, const yaml_node_t *node,
-	const char *key, const struct choice *choices, bool shift)
+/* The same, ${VAR} expanded. */
+static const char *peek_expanded(
+	struct reading *in, const yaml_node_t *node, const char *name)
 {
-	const char *raw = peek(in, node, key);
+	const char *raw = peek(in, node, name);
 	size_t before = in->problem_count;
-	const char *name = raw ? expand(in, 1, raw) : NULL;
+	const char *text = raw ? expand(in, 1, raw) : NULL;
 
 	while (in->problem_count > before) /* it is told when the key is read */
 		free(in->problems[--in->problem_count].text);
+	return text;
+}
+
+static struct section_kind kind_of(struct reading *in, const yaml_node_t *node,
+	const char *key, const struct choice *choices)
+{
+	const char *name = peek_expanded(in, node, key);
+
 	for (; name && choices->name; choices++)
 		if (strcmp(choices->name, name) == 0 && !choices->later)
-			return (struct section_kind){key, choices->name,
-				shift ? 1u << choices->value : (unsigned)choices->value};
-	return (struct section_kind){key, "", KIND_UNUSABLE};
+			return (struct section_kind){.key = key,
+				.name = choices->name,
+				.bit = 1u << choices->value};
+	return (struct section_kind){.key = key, .name = "", .bit = KIND_UNUSABLE};
+}
+
+static struct section_kind destination_kind_of(
+	struct reading *in, const yaml_node_t *node)
+{
+	const struct destination_kind *kind =
+		destination_kind_find(peek_expanded(in, node, "kind"));
+
+	return (struct section_kind){.key = "kind",
+		.name = kind ? kind->name : "",
+		.bit = kind ? 0 : KIND_UNUSABLE,
+		.destination = kind};
 }
 
 void take_auth(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target)
 {
-	struct section_kind kind = kind_of(in, node, "method", auth_methods, true);
+	struct section_kind kind = kind_of(in, node, "method", auth_methods);
 	size_t before = in->problem_count;
 
 	take_section(in, key->keys, line, node, target, &kind);
@@ -298,7 +337,7 @@ void take_sources(struct reading *in, const struct key *key, int line, yaml_node
 	for (int i = 0; config->sources && i < entry_count(node); i++) {
 		yaml_node_t *entry = node_at(in, node->data.sequence.items.start[i]);
 		struct source_settings *source = &config->sources[config->source_count++];
-		struct section_kind kind = kind_of(in, entry, "kind", source_kinds, true);
+		struct section_kind kind = kind_of(in, entry, "kind", source_kinds);
 		size_t before = entry_push(in, entry, i);
 
 		source->on_invalid = kind.bit == 1u << SOURCE_MARKETPLACE
@@ -323,8 +362,7 @@ void take_destinations(struct reading *in, const struct key *key, int line,
 		yaml_node_t *entry = node_at(in, node->data.sequence.items.start[i]);
 		struct destination_settings *destination =
 			&config->destinations[config->destination_count++];
-		struct section_kind kind =
-			kind_of(in, entry, "kind", destination_bits, false);
+		struct section_kind kind = destination_kind_of(in, entry);
 		size_t before = entry_push(in, entry, i);
 		size_t problems = in->problem_count;
 

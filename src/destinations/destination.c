@@ -22,6 +22,15 @@ const struct destination_kind *destination_kind_find(const char *name)
 	return NULL;
 }
 
+const struct destination_key *destination_key_find(
+	const struct destination_kind *kind, const char *name)
+{
+	for (const struct destination_key *key = kind->keys; key && key->name; key++)
+		if (strcmp(key->name, name) == 0)
+			return key;
+	return NULL;
+}
+
 enum err_code destination_create(struct destination **out,
 	const struct destination_settings *settings, const struct entropy *entropy,
 	struct err *err)

@@ -219,8 +219,17 @@ static enum step_kind next(struct destination *destination, struct task *task,
 	return task_done(task, &nothing);
 }
 
+static const struct destination_key keys[] = {
+	{"url", true},
+	{"api_version", false},
+	{"auth", true},
+	{"duplicates", false},
+	{NULL, false},
+};
+
 const struct destination_kind destination_dynamics365 = {
 	.name = "dynamics365",
+	.keys = keys,
 	.keeps_key = true,
 	.create = create,
 	.destroy = destroy,

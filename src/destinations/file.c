@@ -266,8 +266,11 @@ static enum step_kind next(struct destination *destination, struct task *task,
 	return task_done(task, &outcome);
 }
 
+static const struct destination_key keys[] = {{"path", true}, {NULL, false}};
+
 const struct destination_kind destination_file = {
 	.name = "file",
+	.keys = keys,
 	.keeps_key = false,
 	.create = create,
 	.destroy = destroy,

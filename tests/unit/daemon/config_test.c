@@ -7,7 +7,7 @@
 
 #include "folder.h"
 
-#include "leadrelay/config.h"
+#include "../../../src/daemon/config_read.h"
 
 static const char good[] =
 	"state_dir: state\n"                                                  /* 1 */
@@ -295,6 +295,34 @@ static void unknown_keys_are_refused_with_the_nearest(void **state)
 	refused(35, "speed: fast", ":35: speed: unknown key; known here: state_dir,");
 }
 
+/* A kind's file and the vocabulary must not drift apart: a key that is in one of them
+ * only would never be read. */
+static void the_vocabulary_has_every_key_of_every_kind(void **state)
+{
+	(void)state;
+	for (int i = 0; i < destination_kind_count; i++) {
+		const struct destination_key *own = destination_kinds[i]->keys;
+
+		for (; own && own->name; own++) {
+			const struct key *key = destination_keys;
+
+			while (key->name && strcmp(key->name, own->name) != 0)
+				key++;
+			if (!key->name || !key->own)
+				fail_msg("%s: %s", destination_kinds[i]->name, own->name);
+		}
+	}
+	for (const struct key *key = destination_keys; key->name; key++) {
+		bool named = !key->own;
+
+		for (int i = 0; i < destination_kind_count; i++)
+			named = named ||
+				destination_key_find(destination_kinds[i], key->name);
+		if (!named)
+			fail_msg("no kind has %s", key->name);
+	}
+}
+
 static void missing_keys_are_told_at_their_entry(void **state)
 {
 	(void)state;
@@ -496,6 +524,7 @@ int main(void)
 		cmocka_unit_test(bad_values_are_refused),
 		cmocka_unit_test(short_and_plain_values_are_accepted),
 		cmocka_unit_test(unknown_keys_are_refused_with_the_nearest),
+		cmocka_unit_test(the_vocabulary_has_every_key_of_every_kind),
 		cmocka_unit_test(missing_keys_are_told_at_their_entry),
 		cmocka_unit_test(names_and_keys_stand_once),
 		cmocka_unit_test(several_problems_are_told_together_by_line),
