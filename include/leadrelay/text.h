@@ -28,6 +28,15 @@ bool text_blank(const char *text); /* NULL, empty, or only white space (Unicode'
 void text_escape(struct buf *out, const char *text, size_t len);
 /* Appends text as HTML text or attribute value: & < > " ' escaped, a line end as <br>. */
 void html_escape(struct buf *out, const char *text);
+/* Appends text as one cell of CSV (RFC 4180): in quotes where that is needed for a reader
+ * of commas, semicolons or tabs to give the same text back. */
+void csv_add(struct buf *out, const char *text);
+/* The same for a stranger's text, which a spreadsheet might take for a formula: what
+ * begins with = + - @, a tab or a line end gets a ' before it, and so does what begins
+ * with ' itself; csv_unguard gives exactly the text back. */
+void csv_add_guarded(struct buf *out, const char *text);
+/* Behind the ' that csv_add_guarded wrote, else cell itself. */
+const char *csv_unguard(const char *cell);
 /* Appends text as part of a URL component: RFC 3986 unreserved kept, the rest %XX. */
 void url_encode(struct buf *out, const char *text, size_t len);
 /* Appends application/x-www-form-urlencoded name=value (with '&' when out is not empty);

@@ -6,9 +6,9 @@
 #include "words.h"
 
 #include "leadrelay/clock.h"
+#include "leadrelay/text.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 enum column {
 	KIND,
@@ -79,21 +79,6 @@ static void put_seconds(struct row *row, enum column column, double value)
 	buf_addf(&row->fields[column], "%.3f", value);
 }
 
-static void add_field(struct buf *out, const char *text)
-{
-	if (!strpbrk(text, ",\"\r\n")) {
-		buf_adds(out, text);
-		return;
-	}
-	buf_addc(out, '"');
-	for (; *text; text++) {
-		if (*text == '"')
-			buf_addc(out, '"');
-		buf_addc(out, *text);
-	}
-	buf_addc(out, '"');
-}
-
 static void begin_row(
 	struct row *row, const struct report *report, const char *kind, const char *name)
 {
@@ -111,7 +96,7 @@ static void end_row(struct buf *out, struct row *row)
 	for (int i = 0; i < COLUMNS; i++) {
 		if (i)
 			buf_addc(out, ',');
-		add_field(out, buf_str(&row->fields[i]));
+		csv_add(out, buf_str(&row->fields[i]));
 		out->failed |= row->fields[i].failed;
 		buf_finish(&row->fields[i]);
 	}
