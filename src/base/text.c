@@ -132,6 +132,39 @@ bool text_blank(const char *text)
 	return true;
 }
 
+static void fold_char(struct buf *out, const char *at, size_t size, uint32_t code)
+{
+	if (code >= 'A' && code <= 'Z')
+		buf_addc(out, (char)(code + 0x20));
+	else if (code >= 0xc0 && code <= 0xde &&
+		 code != 0xd7) /* 0xd7 is the times sign */
+		buf_add(out, (const char[]){(char)0xc3, (char)(code - 0x20)}, 2);
+	else
+		buf_add(out, at, size);
+}
+
+void text_fold(struct buf *out, const char *text)
+{
+	bool begun = false;
+	bool blank = false;
+
+	while (*text) {
+		uint32_t code = 0;
+		size_t size = utf8_decode(text, strnlen(text, 4), &code);
+
+		if (size > 0 && is_space(code)) {
+			blank = begun;
+		} else {
+			if (blank)
+				buf_addc(out, ' ');
+			fold_char(out, text, size > 0 ? size : 1, code);
+			begun = true;
+			blank = false;
+		}
+		text += size > 0 ? size : 1;
+	}
+}
+
 static void escape_char(struct buf *out, const char *at, size_t size, uint32_t code)
 {
 	if (size == 0)

@@ -37,6 +37,8 @@ struct known_destination { /* remembered between jobs: what an age starts from *
 	struct health health;
 };
 
+struct match;
+
 struct db {
 	sqlite3 *sqlite;
 	sqlite3_stmt *stmts[SQL_COUNT];
@@ -47,6 +49,7 @@ struct db {
 	size_t known_count;
 	int64_t last_seq;         /* of a lead; -1: to be asked */
 	int64_t mail_destination; /* 0: there is none; -1: to be asked */
+	struct match *match;      /* match.c's; NULL until the first hash */
 	int wal_pages;            /* at the last commit */
 	unsigned marks;           /* enum db_mark, of the transaction under way */
 	size_t bytes;             /* written by the transaction under way, roughly */

@@ -4,6 +4,7 @@
  */
 #include "db.h"
 #include "leadrelay/log.h"
+#include "match.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -264,6 +265,7 @@ void db_close(struct db *db)
 		sqlite3_finalize(db->stmts[id]);
 	sqlite3_close(db->sqlite);
 	tally_finish(&db->tally);
+	match_free(db->match);
 	free(db->known);
 	free(db);
 }

@@ -162,6 +162,29 @@ static void html_is_escaped_and_line_ends_break(void **state)
 	buf_finish(&out);
 }
 
+static void expect_folded(const char *text, const char *want)
+{
+	struct buf out = BUF_INIT;
+
+	text_fold(&out, text);
+	assert_string_equal(buf_str(&out), want);
+	buf_finish(&out);
+}
+
+static void what_is_compared_has_no_case_and_no_stray_blanks(void **state)
+{
+	(void)state;
+	expect_folded("  Jane.Doe@Example.COM\r\n", "jane.doe@example.com");
+	expect_folded("Contoso \t\n Cloud\xc2\xa0\xc2\xa0Suite", "contoso cloud suite");
+	expect_folded("\xc3\x89T\xc3\x89 \xc3\x80\xc3\x9e",
+		E_ACUTE "t" E_ACUTE " \xc3\xa0\xc3\xbe");
+	expect_folded("3 \xc3\x97 \xc3\x9f \xc3\xbf " SMILE,
+		"3 \xc3\x97 \xc3\x9f \xc3\xbf " SMILE);
+	expect_folded("A\xffZ\xc3", "a\xffz\xc3");
+	expect_folded(" \t", "");
+	expect_folded("", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +195,7 @@ int main(void)
 		cmocka_unit_test(globs_match_whole_texts),
 		cmocka_unit_test(many_stars_take_no_longer),
 		cmocka_unit_test(blank_is_nothing_but_white_space),
+		cmocka_unit_test(what_is_compared_has_no_case_and_no_stray_blanks),
 		cmocka_unit_test(escaping_leaves_nothing_a_terminal_obeys),
 	};
 
