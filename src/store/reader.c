@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PAGE 200
 
@@ -17,8 +18,10 @@
 
 static enum err_code connect(struct reader *reader, struct err *err)
 {
-	struct db_options options = {
-		.path = reader->path, .clock = reader->clock, .readonly = true};
+	struct db_options options = {.path = reader->path,
+		.vfs = reader->vfs,
+		.clock = reader->clock,
+		.readonly = true};
 
 	if (reader->db && !reader->db->broken)
 		return ERR_OK;
@@ -49,16 +52,17 @@ enum err_code reading_end(struct reader *reader, enum err_code code, struct err 
 	return code == ERR_OK ? ERR_OK : err_wrap(err, "reading the store");
 }
 
-enum err_code reader_open(struct reader **out, const char *state_dir,
+enum err_code reading_open(struct reader **out, const char *path, const char *vfs,
 	const struct clock *clock, struct err *err)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	struct err mine;
 
-	if (!reader || asprintf(&reader->path, "%s/outbox.db", state_dir) < 0) {
+	if (!reader || !(reader->path = strdup(path))) {
 		free(reader);
 		return err_set(err, ERR_NOMEM, "opening the store: out of memory");
 	}
+	reader->vfs = vfs;
 	reader->clock = clock;
 	if (connect(reader, &mine) != ERR_OK) {
 		reader_close(reader);
@@ -66,6 +70,19 @@ enum err_code reader_open(struct reader **out, const char *state_dir,
 	}
 	*out = reader;
 	return ERR_OK;
+}
+
+enum err_code reader_open(struct reader **out, const char *state_dir,
+	const struct clock *clock, struct err *err)
+{
+	enum err_code code;
+	char *path;
+
+	if (asprintf(&path, "%s/outbox.db", state_dir) < 0)
+		return err_set(err, ERR_NOMEM, "opening the store: out of memory");
+	code = reading_open(out, path, NULL, clock, err);
+	free(path);
+	return code;
 }
 
 void reader_close(struct reader *reader)

@@ -435,7 +435,7 @@ static const char *const checked_tables[] = {"meta", "source", "destination", "l
 	"delivery", "attempt", "fingerprint", "boot", "notice", "attachment", "mail",
 	"mail_attempt", "mail_kind", "alert", "report", "idle"};
 
-enum err_code reader_check(struct reader *reader,
+enum err_code reading_check_counts(struct reader *reader,
 	void (*problem)(void *ctx, const char *text), void *ctx, struct err *err)
 {
 	struct check check = {.reader = reader, .problem = problem, .ctx = ctx};
@@ -446,9 +446,27 @@ enum err_code reader_check(struct reader *reader,
 		code = check_table(&check, &tables[i], &mine);
 	if (code == ERR_OK)
 		code = check_orphans(&check, &mine);
+	return code == ERR_OK ? ERR_OK : err_set(err, code, "%s", mine.text);
+}
+
+enum err_code reading_check_file(struct reader *reader,
+	void (*problem)(void *ctx, const char *text), void *ctx, struct err *err)
+{
+	struct check check = {.reader = reader, .problem = problem, .ctx = ctx};
+	enum err_code code = ERR_OK;
+	struct err mine;
+
 	for (size_t i = 0;
 		i < sizeof(checked_tables) / sizeof(checked_tables[0]) && code == ERR_OK;
 		i++)
 		code = check_integrity(&check, checked_tables[i], &mine);
 	return code == ERR_OK ? ERR_OK : err_set(err, code, "%s", mine.text);
+}
+
+enum err_code reader_check(struct reader *reader,
+	void (*problem)(void *ctx, const char *text), void *ctx, struct err *err)
+{
+	enum err_code code = reading_check_counts(reader, problem, ctx, err);
+
+	return code == ERR_OK ? reading_check_file(reader, problem, ctx, err) : code;
 }

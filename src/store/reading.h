@@ -9,11 +9,21 @@
 
 struct reader {
 	char *path;
+	const char *vfs; /* NULL: SQLite's own */
 	const struct clock *clock;
 	struct db *db; /* NULL or broken: opened anew at the next call */
 	bool (*stop)(void *ctx);
 	void *stop_ctx;
 };
+
+/* A file by its path, or one of another VFS; as reader_open. */
+enum err_code reading_open(struct reader **out, const char *path, const char *vfs,
+	const struct clock *clock, struct err *err);
+/* The two halves of reader_check. */
+enum err_code reading_check_counts(struct reader *reader,
+	void (*problem)(void *ctx, const char *text), void *ctx, struct err *err);
+enum err_code reading_check_file(struct reader *reader,
+	void (*problem)(void *ctx, const char *text), void *ctx, struct err *err);
 
 /* One short read transaction, cut off after READER_MS. reading_end in any case; it hands
  * code through, with a word about what was being done. */

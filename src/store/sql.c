@@ -352,6 +352,8 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_SOURCES] = "SELECT id, name, configured, accepted, duplicates, quarantined,"
 			" rejected, test, requests, last_at FROM source ORDER BY id",
 	[SQL_QUARANTINED] = "SELECT sum(waiting) FROM source",
+	[SQL_LEADS] = "SELECT sum(accepted - pruned_accepted + quarantined"
+		      " - pruned_quarantined) FROM source",
 	[SQL_FIND_RANGE] = "SELECT seq, id FROM lead WHERE id BETWEEN ?1 AND ?2"
 			   " ORDER BY id LIMIT 6",
 	/* the end of an id is random: the index of ids is read through, in slices */

@@ -80,6 +80,9 @@ const struct option_rule notifications_options[] = {
 	{"limit", "N", "list: at most N, 50 by default; 0: all", false, '\0'},
 	LAST_OPTION};
 
+const struct option_rule backup_options[] = {
+	{"force", NULL, "overwrite FILE when it is there", false, '\0'}, LAST_OPTION};
+
 const struct command commands[] = {
 	{"status", cmd_status, NEED_STATE_DIR, no_options, "status",
 		"is everything all right?",
@@ -157,6 +160,12 @@ const struct command commands[] = {
 		"The counters against the rows, and the store's integrity. Exit 3 when "
 		"something differs.\n",
 		"leadctl check"},
+	{"backup", cmd_backup, NEED_NOTHING, backup_options, "backup FILE [--force]",
+		"copy the outbox, whole and checked",
+		"One consistent file with everything that is committed now, made while the "
+		"daemon works;\nread again, checked and counted before it gets its name. It "
+		"holds persons: mode 0600.\nExit 3 when the outbox's own sums differ.\n",
+		"leadctl backup /srv/backup/leads-$(date +%F).db"},
 	{"config", cmd_config, NEED_NOTHING, no_options, "config check",
 		"is the configuration good?",
 		"Every problem as FILE:LINE: key: what is wrong; what is allowed. Touches "
@@ -168,7 +177,7 @@ const struct command commands[] = {
 };
 
 static const char *const later[] = {"import", "reconcile", "export", "shape", "forget",
-	"backup", "restore", "salvage", "doctor", "init", "tail"};
+	"restore", "salvage", "doctor", "init", "tail"};
 
 const struct command *command_find(const char *name)
 {

@@ -63,7 +63,7 @@ extern const struct command commands[]; /* ends with a NULL name */
 extern const struct option_rule global_options[];
 extern const struct option_rule list_options[], show_options[], replay_options[],
 	change_options[], validate_options[], destinations_options[], report_options[],
-	notifications_options[], no_options[];
+	notifications_options[], backup_options[], no_options[];
 const struct command *command_find(const char *name); /* NULL: none */
 const struct option_rule *command_options(const char *name);
 /* A command of the contract that this version leaves out. */
@@ -84,6 +84,7 @@ int cmd_notifications(struct cli *cli, const struct arguments *args);
 int cmd_prune(struct cli *cli, const struct arguments *args);
 int cmd_resume(struct cli *cli, const struct arguments *args);
 int cmd_check(struct cli *cli, const struct arguments *args);
+int cmd_backup(struct cli *cli, const struct arguments *args);
 int cmd_validate(struct cli *cli, const struct arguments *args);
 int cmd_config(struct cli *cli, const struct arguments *args);
 int cmd_version(struct cli *cli, const struct arguments *args);
