@@ -5,6 +5,7 @@
  */
 #include "daemon.h"
 
+#include "leadrelay/fault.h"
 #include "leadrelay/log.h"
 
 #include <stdlib.h>
@@ -200,6 +201,7 @@ static void rows_known(struct store_job *job)
 		code = err_set(&err, ERR_BUSY, "leadrelayd is stopping");
 	if (code == ERR_OK)
 		code = configure_parts(reload, &err);
+	FAULT_POINT("reload.swap");
 	if (code == ERR_OK) {
 		change_over(reload);
 	} else {

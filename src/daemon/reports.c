@@ -8,6 +8,7 @@
 
 #include "reports.h"
 
+#include "leadrelay/fault.h"
 #include "leadrelay/log.h"
 #include "leadrelay/report.h"
 
@@ -225,6 +226,7 @@ static void made(uv_work_t *work, int status)
 		making->state->failure[0] = '\0';
 		alerts_soon(daemon);
 	}
+	FAULT_POINT("report.sent_before_mark");
 	if (making->left)
 		say_made(making);
 	store_next(making);
