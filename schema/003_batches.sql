@@ -29,12 +29,13 @@ CREATE TABLE imported (
 ) STRICT, WITHOUT ROWID;
 
 -- Rows that name no person may repeat within a file (two leads of one firm): how often
--- each came so far. Gone when its import is finished.
+-- each came so far in that run. Goes, in slices, when its run is over.
 CREATE TABLE import_repeat (
 	import INTEGER NOT NULL REFERENCES import (id),
+	run INTEGER NOT NULL,
 	hash BLOB NOT NULL,
 	n INTEGER NOT NULL,
-	PRIMARY KEY (import, hash)
+	PRIMARY KEY (import, run, hash)
 ) STRICT, WITHOUT ROWID;
 
 -- One row per lead ever kept or quarantined, in their order: it grows at its right edge

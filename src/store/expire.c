@@ -1,4 +1,5 @@
-/* expire: fingerprints past their time go, a batch at a time. */
+/* expire: fingerprints past their time go, and the counts of imports that are over, a
+ * batch at a time. */
 #include "job.h"
 
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static enum err_code expire_run(struct store_job *base, struct db *db, struct er
 	struct job_expire *job = JOB_OF(job_expire, base);
 	struct key *keys;
 	int count = 0;
+	int swept = 0;
 	enum err_code code;
 
 	if (job->max <= 0 || job->max > 100000)
@@ -55,7 +57,9 @@ static enum err_code expire_run(struct store_job *base, struct db *db, struct er
 	code = read_expired(db, job, keys, &count, err);
 	for (int i = 0; i < count && code == ERR_OK; i++)
 		code = remove_key(db, &keys[i], err);
-	job->more = count == job->max;
+	if (code == ERR_OK)
+		code = import_sweep(db, job->max, &swept, err);
+	job->more = count == job->max || swept == job->max;
 	free(keys);
 	return code;
 }

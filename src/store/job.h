@@ -54,6 +54,10 @@ enum err_code fingerprint_take(struct db *db, struct fingerprint *mine, int64_t 
 enum err_code fingerprint_put(
 	struct db *db, const struct fingerprint *mine, struct err *err);
 
+/* import.c: counts of imports that are finished or begun anew go, up to max of them. */
+#define IMPORT_SWEEP_MAX 2000
+enum err_code import_sweep(struct db *db, int max, int *count, struct err *err);
+
 /* lead.c's fields as the store keeps them: JSON texts, the caller's to cJSON_free. *extra
  * is NULL when there is none. */
 enum err_code lead_texts(

@@ -127,3 +127,101 @@ enum err_code match_hash_of(struct db *db, enum match_kind kind, const char *tex
 	match_end(db, out, len);
 	return ERR_OK;
 }
+
+/* ---- a row ---- */
+
+static void add_number(struct db *db, int64_t number)
+{
+	uint8_t bytes[8];
+
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (uint8_t)((uint64_t)number >> (8 * i));
+	match_add(db, bytes, sizeof(bytes));
+}
+
+/* With its NUL: where one text ends and the next begins is part of what is hashed. */
+static void add_text(struct db *db, const char *text)
+{
+	match_add(db, text, strlen(text) + 1);
+}
+
+static enum err_code add_value(struct db *db, const cJSON *item, struct err *err)
+{
+	char *text;
+
+	if (cJSON_IsString(item)) {
+		match_add(db, "=", 1);
+		add_text(db, item->valuestring);
+		return ERR_OK;
+	}
+	text = cJSON_PrintUnformatted(item);
+	if (!text)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	match_add(db, ":", 1);
+	add_text(db, text);
+	cJSON_free(text);
+	return ERR_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(
+		(*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
+}
+
+/* By name: the columns of another file may stand in another order. */
+static enum err_code add_extra(struct db *db, const cJSON *extra, struct err *err)
+{
+	size_t count = (size_t)cJSON_GetArraySize(extra);
+	const cJSON **items = calloc(count + 1, sizeof(items[0]));
+	enum err_code code = ERR_OK;
+	const cJSON *item;
+	size_t n = 0;
+
+	if (!items)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	cJSON_ArrayForEach (item, extra)
+		items[n++] = item;
+	qsort(items, n, sizeof(items[0]), by_name);
+	for (size_t i = 0; i < n && code == ERR_OK; i++) {
+		add_text(db, items[i]->string);
+		code = add_value(db, items[i], err);
+	}
+	free(items);
+	return code;
+}
+
+enum err_code match_content(struct db *db, int64_t source, const struct lead *lead,
+	bool with_time, uint8_t out[MATCH_LONG], struct err *err)
+{
+	enum err_code code = match_begin(db, MATCH_CONTENT, err);
+
+	if (code != ERR_OK)
+		return code;
+	add_number(db, source);
+	add_number(db, with_time ? lead->received_at : 0);
+	for (int i = 0; i < FIELD_COUNT; i++)
+		if (lead->fields[i]) {
+			add_text(db, lead_field_name((enum lead_field)i));
+			add_text(db, lead->fields[i]);
+		}
+	if (lead->extra) {
+		match_add(db, "+", 1);
+		code = add_extra(db, lead->extra, err);
+	}
+	match_end(db, out, MATCH_LONG);
+	return code;
+}
+
+enum err_code match_again(
+	struct db *db, int64_t n, uint8_t hash[MATCH_LONG], struct err *err)
+{
+	enum err_code code = match_begin(db, MATCH_AGAIN, err);
+
+	if (code != ERR_OK)
+		return code;
+	match_add(db, hash, MATCH_LONG);
+	add_number(db, n);
+	match_end(db, hash, MATCH_LONG);
+	return ERR_OK;
+}

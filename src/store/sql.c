@@ -20,6 +20,9 @@
 	" pruned_delivered + pruned_dead + pruned_discarded, 0, 0, pruned_delivered," \
 	" pruned_dead, pruned_discarded"
 
+#define IMPORT_COLUMNS \
+	"id, run, finished_at, taken, accepted, duplicates, erased, rejected"
+
 #define MAIL_COLUMNS \
 	"m.id, m.kind, l.id, m.contact, m.state, coalesce(c.attempts, m.attempts)," \
 	" coalesce(c.due_at, m.due_at), m.settled_at, coalesce(c.reason, m.reason)," \
@@ -103,6 +106,39 @@ const char *const sql_text[SQL_COUNT] = {
 		" OR NOT EXISTS (SELECT 1 FROM delivery WHERE lead = seq))"
 		" FROM lead WHERE seq = ?1",
 	[SQL_REPEATED] = "UPDATE lead SET duplicates = duplicates + 1 WHERE seq = ?1",
+
+	[SQL_MATCH_ADD] = "INSERT INTO match_hash (seq, at, origin, email, offer)"
+			  " VALUES (?1, ?2, ?3, ?4, ?5)",
+
+	/* import */
+	[SQL_IMPORT_BEGIN] =
+		"INSERT INTO import (source, file, run, started_at, taken, accepted,"
+		" duplicates, erased, rejected) VALUES (?1, ?2, 1, ?3, 0, 0, 0, 0, 0)"
+		" ON CONFLICT DO NOTHING",
+	[SQL_IMPORT_FIND] =
+		"SELECT " IMPORT_COLUMNS " FROM import WHERE source = ?1 AND file = ?2",
+	[SQL_IMPORT_GET] = "SELECT " IMPORT_COLUMNS " FROM import WHERE id = ?1",
+	[SQL_IMPORT_PUT] =
+		"UPDATE import SET taken = ?3, accepted = ?4, duplicates = ?5, erased = ?6,"
+		" rejected = ?7 WHERE id = ?1 AND run = ?2 AND finished_at IS NULL",
+	[SQL_IMPORT_ANEW] =
+		"UPDATE import SET run = run + 1, started_at = ?2, finished_at = NULL,"
+		" taken = 0, accepted = 0, duplicates = 0, erased = 0, rejected = 0"
+		" WHERE id = ?1 AND finished_at IS NOT NULL",
+	[SQL_IMPORT_END] = "UPDATE import SET finished_at = ?3"
+			   " WHERE id = ?1 AND run = ?2 AND finished_at IS NULL",
+	[SQL_IMPORT_REPEAT] =
+		"INSERT INTO import_repeat (import, run, hash, n) VALUES (?1, ?2, ?3, 1)"
+		" ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n",
+	[SQL_IMPORT_SWEEP] =
+		"DELETE FROM import_repeat WHERE (import, run, hash) IN"
+		" (SELECT r.import, r.run, r.hash FROM import f CROSS JOIN import_repeat r"
+		"  ON r.import = f.id AND r.run < f.run + (f.finished_at IS NOT NULL) LIMIT ?1)",
+	[SQL_IMPORTED_ADD] =
+		"INSERT INTO imported (hash) VALUES (?1) ON CONFLICT DO NOTHING",
+	[SQL_LEAD_KNOWN] = "SELECT 1 FROM lead WHERE id = ?1",
+	[SQL_TOMBSTONES] = "SELECT EXISTS (SELECT 1 FROM tombstone WHERE hash >= x'')",
+	[SQL_TOMBSTONE_GET] = "SELECT 1 FROM tombstone WHERE hash = ?1",
 
 	/* claim: of one queue, after (due_at, id), in two steps: the same instant, later
 	 */

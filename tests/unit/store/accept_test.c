@@ -285,6 +285,33 @@ static void a_quarantined_body_has_no_deliveries(void **state)
 	assert_int_equal(query(f, "SELECT waiting FROM source WHERE name='web'"), 1);
 }
 
+static void what_is_kept_can_be_recognised_for_ever(void **state)
+{
+	struct fixture *f = *state;
+	struct accept accept;
+	struct err err;
+
+	accept_init(f, &accept, "{}");
+	assert_int_equal(
+		lead_set(&accept.lead.lead, FIELD_OFFER_TITLE, "Suite", &err), ERR_OK);
+	call(f, &accept.job.job);
+	accept_finish(&accept);
+	accept_init(f, &accept, "[]");
+	assert_int_equal(lead_set(&accept.lead.lead, FIELD_EMAIL, NULL, &err), ERR_OK);
+	accept.lead.lead.received_at = 0;
+	accept.job.quarantine = "no JSON";
+	call(f, &accept.job.job);
+	accept_finish(&accept);
+	execute(f, "DELETE FROM delivery; DELETE FROM lead");
+	assert_int_equal(
+		query(f, "SELECT count(*) FROM match_hash WHERE seq = 1 AND"
+			 " length(email) = 8 AND length(offer) = 8 AND origin = 0"),
+		1);
+	assert_int_equal(
+		query(f, "SELECT at FROM match_hash WHERE seq = 2 AND email IS NULL"),
+		NOW);
+}
+
 static void an_incomplete_job_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +383,7 @@ int main(void)
 		TEST(a_repeated_array_answers_all_first_ids),
 		TEST(an_array_is_kept_whole_or_not_at_all),
 		TEST(a_quarantined_body_has_no_deliveries),
+		TEST(what_is_kept_can_be_recognised_for_ever),
 		TEST(an_incomplete_job_is_refused),
 		TEST(refusals_are_counted),
 		TEST(fingerprints_age_out_in_batches),

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const char *const growing[] = {"lead", "delivery", "attempt", "fingerprint", "d",
-	"l", "a", "mail", "m", "mail_attempt", "notice", "attachment", "idle", "i", "x"};
+	"l", "a", "mail", "m", "mail_attempt", "notice", "attachment", "idle", "i", "x",
+	"match_hash", "h", "imported", "import_repeat", "r", "tombstone"};
 
 /* "SCAN lead", "SCAN delivery USING INDEX ..." */
 static bool scans_growing_table(const char *detail)
