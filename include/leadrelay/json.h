@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #define JSON_DEPTH_MAX 32
+#define JSON_DEPTH_WRAPPED 40 /* of a stranger's document in one of ours */
 
 /* Refuses (ERR_INVALID, with the byte offset and what was expected): anything RFC 8259
  * does not allow, invalid UTF-8, lone surrogates, U+0000 anywhere, a key twice in one
@@ -23,6 +24,9 @@
  * A leading UTF-8 BOM is skipped. On success *out is the caller's to cJSON_Delete. The
  * error quotes no content. */
 enum err_code json_read(const char *bytes, size_t len, cJSON **out, struct err *err);
+/* The same up to JSON_DEPTH_WRAPPED: for what another part of the relay wrote. */
+enum err_code json_read_wrapped(
+	const char *bytes, size_t len, cJSON **out, struct err *err);
 
 /* The text of a number item of json_read, else NULL. Valid as long as item. */
 const char *json_number(const cJSON *item);

@@ -85,6 +85,11 @@ void lead_row_finish(struct lead_row *row);
 enum err_code reader_list(struct reader *reader, const struct selection *selection,
 	int64_t limit, bool (*each)(void *ctx, const struct lead_row *row), void *ctx,
 	struct err *err);
+/* All of them oldest first, those behind seq after (0: from the first). Some of those
+ * that come meanwhile may be among them. */
+enum err_code reader_walk(struct reader *reader, const struct selection *selection,
+	int64_t after, bool (*each)(void *ctx, const struct lead_row *row), void *ctx,
+	struct err *err);
 enum err_code reader_show(
 	struct reader *reader, int64_t seq, struct lead_row *out, struct err *err);
 /* *out the caller's to free with attempts_free. Oldest first. */

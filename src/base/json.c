@@ -22,8 +22,9 @@ struct scan {
 	size_t len;
 	size_t at;
 	const char *expected; /* what was not there at `at`, once the scan failed */
-	char closers[JSON_DEPTH_MAX]; /* of the arrays and objects that are open */
+	char closers[JSON_DEPTH_WRAPPED]; /* of the arrays and objects that are open */
 	int depth;
+	int depth_max;
 	size_t copied; /* the bytes before it are in copy */
 	struct buf copy;
 	struct buf key_offsets; /* size_t each, in the order of the document */
@@ -241,7 +242,7 @@ static bool scan_value(struct scan *scan)
 		c = peek(scan);
 		if (c != '[' && c != '{')
 			return scan_scalar(scan);
-		if (scan->depth == JSON_DEPTH_MAX)
+		if (scan->depth == scan->depth_max)
 			return fail_at(scan, scan->at, "no nesting this deep");
 		scan->at++;
 		scan->closers[scan->depth++] = c == '[' ? ']' : '}';
@@ -347,7 +348,7 @@ static bool is_marked_number(const cJSON *item)
 	return cJSON_IsString(item) && item->valuestring[0] == NUMBER_MARK;
 }
 
-/* Recursive, JSON_DEPTH_MAX deep at most: the scan saw to that. */
+/* Recursive, depth_max deep at most: the scan saw to that. */
 static enum err_code check_value(struct check *check, cJSON *item)
 {
 	cJSON *element;
@@ -388,9 +389,10 @@ static enum err_code read_copy(const struct scan *scan, cJSON **out, struct err 
 	return code;
 }
 
-enum err_code json_read(const char *bytes, size_t len, cJSON **out, struct err *err)
+static enum err_code read_document(
+	const char *bytes, size_t len, int depth_max, cJSON **out, struct err *err)
 {
-	struct scan scan = {.bytes = bytes, .len = len};
+	struct scan scan = {.bytes = bytes, .len = len, .depth_max = depth_max};
 	enum err_code code;
 
 	if (scan_document(&scan))
@@ -401,6 +403,17 @@ enum err_code json_read(const char *bytes, size_t len, cJSON **out, struct err *
 	buf_finish(&scan.copy);
 	buf_finish(&scan.key_offsets);
 	return code;
+}
+
+enum err_code json_read(const char *bytes, size_t len, cJSON **out, struct err *err)
+{
+	return read_document(bytes, len, JSON_DEPTH_MAX, out, err);
+}
+
+enum err_code json_read_wrapped(
+	const char *bytes, size_t len, cJSON **out, struct err *err)
+{
+	return read_document(bytes, len, JSON_DEPTH_WRAPPED, out, err);
 }
 
 bool json_is_number(const cJSON *item)

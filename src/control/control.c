@@ -57,6 +57,7 @@ static enum err_code check_destinations(
 static const struct command commands[] = {
 	{"status", run_status, NULL},
 	{"list", run_list, check_filters},
+	{"export", run_export, check_filters},
 	{"show", run_show, check_show},
 	{"replay", run_change, change_check_request},
 	{"hold", run_change, change_check_request},

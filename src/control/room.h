@@ -6,6 +6,7 @@
  *
  *   {"command":"status"}
  *   {"command":"list", FILTERS, "limit":50}          0: all
+ *   {"command":"export", FILTERS, "limit":0, "story":true}    0: all; oldest first
  *   {"command":"show", "id":"...", "raw":false}
  *   {"command":"replay|hold|release|discard", "ids":["..."] and "destination", or
  * FILTERS, "dry_run":false, "again":false, "set":{"field":"text"}, "to":"name"}
@@ -20,7 +21,8 @@
  * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
  * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
  *
- * Items: list: a lead. notifications: a mail. show: with raw, {"raw":"<base64>"} pieces
+ * Items: list: a lead. export: a lead as in show, without history; without "story" only
+ * what a CSV has. notifications: a mail. show: with raw, {"raw":"<base64>"} pieces
  * in order. replay, hold
  * ...:
  * {"id":"...","refused":"sentence"}. check: {"problem":"sentence"}.
@@ -95,6 +97,11 @@ enum err_code lead_find(
 	struct run *run, const char *id, int64_t *seq_out, struct err *err);
 /* As an item of `list`. */
 cJSON *lead_json(const struct lead_row *row);
+/* Adds its fields and extra. */
+void lead_add_content(cJSON *object, const struct lead *lead);
+/* As `show` has it; without history as `export`. *out is the caller's to cJSON_Delete. */
+enum err_code lead_story_json(struct run *run, const struct lead_row *row, bool history,
+	cJSON **out, struct err *err);
 
 /* As an item of `show`; `notifications list` adds lead_id. */
 cJSON *notification_json(const struct mail_row *row);
@@ -142,6 +149,7 @@ enum err_code change_check_set(const cJSON *set, struct err *err);
 void run_status(struct run *run);
 void run_list(struct run *run);
 void run_show(struct run *run);
+void run_export(struct run *run);
 void run_change(struct run *run);
 void run_destinations(struct run *run);
 void run_resume(struct run *run);

@@ -49,8 +49,8 @@ static enum err_code add_history(
 	return ERR_OK;
 }
 
-static enum err_code add_story(
-	struct run *run, cJSON *deliveries, const struct lead_row *row, struct err *err)
+static enum err_code add_story(struct run *run, cJSON *deliveries,
+	const struct lead_row *row, bool history, struct err *err)
 {
 	for (size_t i = 0; i < row->delivery_count; i++) {
 		const struct delivery_row *delivery = &row->deliveries[i];
@@ -61,7 +61,7 @@ static enum err_code add_story(
 			delivery->outcome != OUTCOME_NONE ? outcome : NULL);
 		json_add_time(object, "delivered_at", delivery->delivered_at);
 		json_add_text(object, "remote_id", delivery->remote_id);
-		if (add_history(run, object, delivery->id, err) != ERR_OK)
+		if (history && add_history(run, object, delivery->id, err) != ERR_OK)
 			return err->code;
 	}
 	return ERR_OK;
@@ -83,36 +83,47 @@ static enum err_code add_notifications(
 	return ERR_OK;
 }
 
-static void show_lead(struct run *run, const struct lead_row *row)
+void lead_add_content(cJSON *object, const struct lead *lead)
+{
+	cJSON_AddItemToObject(object, "fields", lead_fields_json(lead));
+	cJSON_AddItemToObject(object, "extra",
+		lead->extra ? cJSON_Duplicate(lead->extra, true) : cJSON_CreateObject());
+}
+
+enum err_code lead_story_json(struct run *run, const struct lead_row *row, bool history,
+	cJSON **out, struct err *err)
 {
 	cJSON *object = lead_json(row);
-	struct err err;
+	enum err_code code;
 
-	cJSON_AddItemToObject(object, "fields", lead_fields_json(&row->lead));
-	cJSON_AddItemToObject(object, "extra",
-		row->lead.extra ? cJSON_Duplicate(row->lead.extra, true)
-				: cJSON_CreateObject());
+	lead_add_content(object, &row->lead);
 	json_add_int(object, "duplicates", row->duplicates);
-	if (add_notifications(run, object, row->seq, &err) == ERR_OK &&
-		add_story(run, cJSON_GetObjectItemCaseSensitive(object, "deliveries"),
-			row, &err) == ERR_OK) {
-		answer_done(run, object);
-	} else {
+	code = add_notifications(run, object, row->seq, err);
+	if (code == ERR_OK)
+		code = add_story(run,
+			cJSON_GetObjectItemCaseSensitive(object, "deliveries"), row,
+			history, err);
+	if (code == ERR_OK)
+		*out = object;
+	else
 		cJSON_Delete(object);
-		answer_error(run, &err);
-	}
+	return code;
 }
 
 static void show_seq(struct run *run, int64_t seq)
 {
 	struct lead_row row;
 	struct err err;
+	cJSON *story;
 
 	if (reader_show(run->control->reader, seq, &row, &err) != ERR_OK) {
 		answer_error(run, &err);
 		return;
 	}
-	show_lead(run, &row);
+	if (lead_story_json(run, &row, true, &story, &err) == ERR_OK)
+		answer_done(run, story);
+	else
+		answer_error(run, &err);
 	lead_row_finish(&row);
 }
 

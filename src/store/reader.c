@@ -285,6 +285,19 @@ static void tell_page(struct listing *listing)
 	listing->count = 0;
 }
 
+static void set_bounds(struct picker *picker, int64_t first, int64_t last)
+{
+	if (picker->down) {
+		picker->until = first;
+		picker->at = last + 1;
+	} else {
+		picker->until = last;
+		if (picker->at < first - 1)
+			picker->at = first - 1;
+		picker->finished = picker->at >= last;
+	}
+}
+
 /* The stretch of seqs that since and until leave, from the index over received_at. */
 static enum err_code narrow(struct reader *reader, struct picker *picker, struct err *err)
 {
@@ -303,12 +316,27 @@ static enum err_code narrow(struct reader *reader, struct picker *picker, struct
 	sqlite3_bind_int64(stmt, 2, selection->until ? selection->until : INT64_MAX);
 	row = db_next(reader->db, stmt, err);
 	if (row == DB_ROW) {
-		picker->until = sqlite3_column_int64(stmt, 0);
-		picker->at = sqlite3_column_int64(stmt, 1) + 1;
 		picker->finished = sqlite3_column_type(stmt, 0) == SQLITE_NULL;
+		if (!picker->finished)
+			set_bounds(picker, sqlite3_column_int64(stmt, 0),
+				sqlite3_column_int64(stmt, 1));
 		sqlite3_reset(stmt);
 	}
 	return reading_end(reader, row == DB_ERROR ? err->code : ERR_OK, err);
+}
+
+static enum err_code read_pages(struct reader *reader, struct picker *picker,
+	struct listing *listing, struct err *err)
+{
+	struct err mine;
+	enum err_code code = narrow(reader, picker, &mine);
+
+	while (code == ERR_OK && !picker->finished && !listing->stopped &&
+		!is_full(listing)) {
+		code = read_page(reader, picker, listing, &mine);
+		tell_page(listing);
+	}
+	return code == ERR_OK ? ERR_OK : err_set(err, code, "%s", mine.text);
 }
 
 enum err_code reader_list(struct reader *reader, const struct selection *selection,
@@ -317,7 +345,6 @@ enum err_code reader_list(struct reader *reader, const struct selection *selecti
 {
 	struct listing *listing = calloc(1, sizeof(*listing));
 	struct picker picker;
-	struct err mine;
 	enum err_code code;
 
 	if (!listing)
@@ -325,14 +352,27 @@ enum err_code reader_list(struct reader *reader, const struct selection *selecti
 	*listing = (struct listing){
 		.selection = selection, .limit = limit, .each = each, .ctx = ctx};
 	picker_init(&picker, selection, true);
-	code = narrow(reader, &picker, &mine);
-	while (code == ERR_OK && !picker.finished && !listing->stopped &&
-		!is_full(listing)) {
-		code = read_page(reader, &picker, listing, &mine);
-		tell_page(listing);
-	}
+	code = read_pages(reader, &picker, listing, err);
 	free(listing);
-	return code == ERR_OK ? ERR_OK : err_set(err, code, "%s", mine.text);
+	return code;
+}
+
+enum err_code reader_walk(struct reader *reader, const struct selection *selection,
+	int64_t after, bool (*each)(void *ctx, const struct lead_row *row), void *ctx,
+	struct err *err)
+{
+	struct listing *listing = calloc(1, sizeof(*listing));
+	struct picker picker;
+	enum err_code code;
+
+	if (!listing)
+		return err_set(err, ERR_NOMEM, "reading leads: out of memory");
+	*listing = (struct listing){.selection = selection, .each = each, .ctx = ctx};
+	picker_init(&picker, selection, false);
+	picker.at = after;
+	code = read_pages(reader, &picker, listing, err);
+	free(listing);
+	return code;
 }
 
 /* ---- accounting ---- */

@@ -15,7 +15,8 @@ static void look_around(struct cli *cli)
 	bool dumb = terminal && strcmp(terminal, "dumb") == 0;
 
 	cli->now = clock_wall(&clock_system);
-	cli->colour = isatty(STDOUT_FILENO) && !dumb && !(no_colour && *no_colour);
+	cli->terminal = isatty(STDOUT_FILENO);
+	cli->colour = cli->terminal && !dumb && !(no_colour && *no_colour);
 	cli->progress = isatty(STDERR_FILENO) && !dumb;
 	cli->asks = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }

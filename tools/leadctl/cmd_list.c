@@ -3,8 +3,6 @@
 
 #include "leadrelay/json.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TABLE_PAGE 200 /* rows whose widths are agreed upon before they are printed */
@@ -103,23 +101,6 @@ static void take_lead(void *ctx, const cJSON *lead)
 		add_row(listing, lead);
 }
 
-static int add_limit(struct cli *cli, cJSON *request, const struct arguments *args)
-{
-	const char *text = arguments_value(args, "limit");
-	long long limit;
-	char *end;
-
-	if (!text)
-		return EXIT_DONE;
-	errno = 0;
-	limit = strtoll(text, &end, 10);
-	if (errno || *end || end == text || limit < 0 || limit > 1000000000000)
-		return cli_usage(
-			cli, "--limit: \"%s\" is not a number of leads; 0 is all", text);
-	cJSON_AddNumberToObject(request, "limit", (double)limit);
-	return EXIT_DONE;
-}
-
 static void print_end(
 	struct listing *listing, const cJSON *done, const struct arguments *args)
 {
@@ -147,7 +128,7 @@ int cmd_list(struct cli *cli, const struct arguments *args)
 	}
 	status = request_add_filters(cli, request, args);
 	if (status == EXIT_DONE)
-		status = add_limit(cli, request, args);
+		status = request_add_limit(cli, request, args);
 	if (status != EXIT_DONE) {
 		cJSON_Delete(request);
 		return status;

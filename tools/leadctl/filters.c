@@ -1,6 +1,7 @@
 /* Filters and ids of a command line, as members of a request. */
 #include "leadctl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,4 +36,21 @@ int request_add_filters(struct cli *cli, cJSON *request, const struct arguments 
 			cJSON_AddStringToObject(request, filters[i], value);
 	}
 	return email ? add_email(cli, request, email) : EXIT_DONE;
+}
+
+int request_add_limit(struct cli *cli, cJSON *request, const struct arguments *args)
+{
+	const char *text = arguments_value(args, "limit");
+	long long limit;
+	char *end;
+
+	if (!text)
+		return EXIT_DONE;
+	errno = 0;
+	limit = strtoll(text, &end, 10);
+	if (errno || *end || end == text || limit < 0 || limit > 1000000000000)
+		return cli_usage(
+			cli, "--limit: \"%s\" is not a number of leads; 0 is all", text);
+	cJSON_AddNumberToObject(request, "limit", (double)limit);
+	return EXIT_DONE;
 }

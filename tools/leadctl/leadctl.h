@@ -30,9 +30,11 @@ enum exit_status { /* contract 8 */
 struct cli {
 	const char *config_file;
 	bool json;
-	bool colour;         /* standard output is a terminal that may be coloured */
-	bool progress;       /* standard error is a terminal */
-	bool asks;           /* somebody sits there to answer */
+	bool terminal; /* standard output is one */
+	bool colour;   /* and may be coloured */
+	bool whole;    /* a part of the output is no use: it is told when it ends early */
+	bool progress; /* standard error is a terminal */
+	bool asks;     /* somebody sits there to answer */
 	bool progress_shown; /* a line of progress stands on the terminal */
 	int64_t now;         /* wall, at start */
 	struct buf out;      /* standard output, not yet written */
@@ -61,9 +63,9 @@ struct command {
 
 extern const struct command commands[]; /* ends with a NULL name */
 extern const struct option_rule global_options[];
-extern const struct option_rule list_options[], show_options[], replay_options[],
-	change_options[], validate_options[], destinations_options[], report_options[],
-	notifications_options[], backup_options[], no_options[];
+extern const struct option_rule list_options[], export_options[], show_options[],
+	replay_options[], change_options[], validate_options[], destinations_options[],
+	report_options[], notifications_options[], backup_options[], no_options[];
 const struct command *command_find(const char *name); /* NULL: none */
 const struct option_rule *command_options(const char *name);
 /* A command of the contract that this version leaves out. */
@@ -76,6 +78,7 @@ int cli_main(int argc, char **argv);
 
 int cmd_status(struct cli *cli, const struct arguments *args);
 int cmd_list(struct cli *cli, const struct arguments *args);
+int cmd_export(struct cli *cli, const struct arguments *args);
 int cmd_show(struct cli *cli, const struct arguments *args);
 int cmd_change(struct cli *cli, const struct arguments *args);
 int cmd_destinations(struct cli *cli, const struct arguments *args);
@@ -115,6 +118,8 @@ cJSON *request_create(const char *command);
 /* The filters of the command line (`--email -` is read from standard input); an
  * exit_status. */
 int request_add_filters(struct cli *cli, cJSON *request, const struct arguments *args);
+/* --limit N, where it was given; an exit_status. */
+int request_add_limit(struct cli *cli, cJSON *request, const struct arguments *args);
 
 /* ---- saying ---- */
 

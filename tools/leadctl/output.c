@@ -24,14 +24,17 @@ static bool hurried(const struct cli *cli)
 }
 
 /* Standard output is gone: nobody reads what there is to say. */
-static void give_up_output(int errnum)
+static void give_up_output(struct cli *cli, int errnum)
 {
-	if (errnum != EPIPE)
-		fprintf(stderr, "leadctl: writing the output: %s\n", strerror(errnum));
+	if (errnum != EPIPE || cli->whole) {
+		progress_clear(cli);
+		fprintf(stderr, "leadctl: writing the output: %s%s\n", strerror(errnum),
+			cli->whole ? "; it is not complete" : "");
+	}
 	exit(EXIT_FAILED);
 }
 
-static size_t write_some(const char *bytes, size_t len)
+static size_t write_some(struct cli *cli, const char *bytes, size_t len)
 {
 	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	ssize_t written;
@@ -40,7 +43,7 @@ static size_t write_some(const char *bytes, size_t len)
 		return 0;
 	written = write(STDOUT_FILENO, bytes, len < PIECE ? len : PIECE);
 	if (written < 0 && errno != EINTR && errno != EAGAIN)
-		give_up_output(errno);
+		give_up_output(cli, errno);
 	return written > 0 ? (size_t)written : 0;
 }
 
@@ -49,9 +52,9 @@ void cli_flush(struct cli *cli)
 	size_t done = 0;
 
 	if (!buf_ok(&cli->out))
-		give_up_output(ENOMEM);
+		give_up_output(cli, ENOMEM);
 	while (done < cli->out.len && !hurried(cli))
-		done += write_some(cli->out.data + done, cli->out.len - done);
+		done += write_some(cli, cli->out.data + done, cli->out.len - done);
 	if (done == cli->out.len) {
 		buf_clear(&cli->out);
 		return;
@@ -66,14 +69,29 @@ void cli_flush_full(struct cli *cli)
 		cli_flush(cli);
 }
 
+/* What JSON may hold as it is and a terminal obeys: DEL, and C1 (0xc2 and one byte). */
+static void add_json(struct cli *cli, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+
+		if (cli->terminal && c == 0x7f)
+			buf_adds(&cli->out, "\\u007f");
+		else if (cli->terminal && c == 0xc2 && next >= 0x80 && next < 0xa0)
+			buf_addf(&cli->out, "\\u%04x", (unsigned)(unsigned char)*++text);
+		else
+			buf_addc(&cli->out, *text);
+	}
+	buf_addc(&cli->out, '\n');
+}
+
 void cli_print_json(struct cli *cli, const cJSON *document)
 {
 	char *text = cJSON_PrintUnformatted(document);
 
 	if (!text)
-		give_up_output(ENOMEM);
-	buf_adds(&cli->out, text);
-	buf_addc(&cli->out, '\n');
+		give_up_output(cli, ENOMEM);
+	add_json(cli, text);
 	free(text);
 	cli_flush_full(cli);
 }

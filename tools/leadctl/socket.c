@@ -1,6 +1,8 @@
 /* The daemon's side of a request: control.sock, one request, answers line by line. */
 #include "client.h"
 
+#include "leadrelay/json.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,6 +71,17 @@ static bool send_request(int fd, const cJSON *request)
 	return done == len;
 }
 
+/* Numbers keep their digits; what is not JSON to the letter (a path that is not UTF-8) is
+ * read all the same. */
+static cJSON *read_answer(const char *line, size_t len)
+{
+	cJSON *answer = NULL;
+
+	if (json_read_wrapped(line, len, &answer, NULL) != ERR_OK)
+		answer = cJSON_ParseWithLength(line, len);
+	return answer;
+}
+
 /* Takes the complete lines of input; false when no more are wanted. */
 static bool take_lines(struct ask *ask, struct buf *input, struct err *err)
 {
@@ -77,8 +90,8 @@ static bool take_lines(struct ask *ask, struct buf *input, struct err *err)
 	char *end;
 
 	while (more && (end = memchr(input->data + at, '\n', input->len - at))) {
-		cJSON *answer = cJSON_ParseWithLength(
-			input->data + at, (size_t)(end - input->data) - at);
+		cJSON *answer =
+			read_answer(input->data + at, (size_t)(end - input->data) - at);
 
 		at = (size_t)(end - input->data) + 1;
 		if (!answer) {

@@ -277,6 +277,28 @@ static void nesting_ends_at_the_limit(void **state)
 	}
 }
 
+static void what_the_relay_wrapped_may_be_deeper(void **state)
+{
+	static const char *const open = "{\"a\":";
+	char *deepest = nested(JSON_DEPTH_WRAPPED, open, "1.10", "}");
+	char *deeper = nested(JSON_DEPTH_WRAPPED + 1, open, "1", "}");
+	struct err err;
+	cJSON *root;
+	char *text;
+
+	(void)state;
+	assert_int_equal(
+		json_read_wrapped(deepest, strlen(deepest), &root, &err), ERR_OK);
+	text = cJSON_PrintUnformatted(root);
+	assert_string_equal(text, deepest);
+	cJSON_free(text);
+	cJSON_Delete(root);
+	assert_int_equal(
+		json_read_wrapped(deeper, strlen(deeper), &root, &err), ERR_INVALID);
+	free(deepest);
+	free(deeper);
+}
+
 static void a_key_twice_in_one_object_is_refused(void **state)
 {
 	static const char *const texts[] = {"{\"a\":1,\"a\":1}",
@@ -479,6 +501,7 @@ int main(void)
 		cmocka_unit_test(the_character_zero_is_refused),
 		cmocka_unit_test(a_mark_at_the_start_is_skipped_once),
 		cmocka_unit_test(nesting_ends_at_the_limit),
+		cmocka_unit_test(what_the_relay_wrapped_may_be_deeper),
 		cmocka_unit_test(a_key_twice_in_one_object_is_refused),
 		cmocka_unit_test(tens_of_thousands_of_keys_are_checked_in_no_time),
 		cmocka_unit_test(the_error_says_where_and_what_but_quotes_nothing),

@@ -168,6 +168,69 @@ static void show_tells_the_whole_story(void **state)
 	assert_int_equal(json_integer(attempt, "duration_ms", -1), 12);
 }
 
+static void export_is_oldest_first_and_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct accepted lead = accept_lead(f, "ada@example.com");
+	const cJSON *item, *delivery;
+
+	settle(f, f->ids[CRM], lead.deliveries[CRM], DELIVERY_REFUSE, REASON_INVALID);
+	accept_quarantined(f, "Paris");
+	accept_lead(f, "grace@example.com");
+	ask(f, "{\"command\":\"export\"}");
+	assert_int_equal(done_number(f, "exported"), 2);
+	assert_int_equal(done_number(f, "left_out"), 1);
+	assert_string_equal(listed_email(f, 0), "ada@example.com");
+	assert_string_equal(listed_email(f, 1), "grace@example.com");
+	item = cJSON_GetArrayItem(f->items, 0);
+	assert_string_equal(
+		json_string(member(item, "fields"), "email"), "ada@example.com");
+	assert_true(cJSON_IsObject(member(item, "extra")));
+	assert_int_equal(json_integer(item, "duplicates", -1), 0);
+	assert_true(cJSON_IsArray(member(item, "notifications")));
+	delivery = cJSON_GetArrayItem(member(item, "deliveries"), 0);
+	assert_true(cJSON_IsNull(member(delivery, "remote_id")));
+	assert_false(cJSON_HasObjectItem(delivery, "history"));
+	ask(f, "{\"command\":\"export\",\"story\":false,\"limit\":1}");
+	assert_int_equal(done_number(f, "exported"), 1);
+	item = cJSON_GetArrayItem(f->items, 0);
+	assert_string_equal(
+		json_string(member(item, "fields"), "email"), "ada@example.com");
+	assert_true(cJSON_IsObject(member(item, "extra")));
+	assert_false(cJSON_HasObjectItem(item, "notifications"));
+	ask(f, "{\"command\":\"export\",\"state\":\"quarantined\"}");
+	assert_int_equal(done_number(f, "exported"), 1);
+	assert_int_equal(done_number(f, "left_out"), 0);
+	ask(f, "{\"command\":\"export\",\"state\":\"dead\",\"since\":\"1h\"}");
+	assert_int_equal(done_number(f, "exported"), 1);
+	ask(f, "{\"command\":\"export\",\"source\":\"nowhere\"}");
+	assert_failed(f, 4);
+}
+
+static void export_goes_on_where_it_paused(void **state)
+{
+	struct fixture *f = *state;
+	char *paused;
+
+	accept_quarantined(f, "Paris");
+	accept_lead(f, "one@example.com");
+	accept_lead(f, "two@example.com");
+	accept_lead(f, "three@example.com");
+	f->pause_after = 2;
+	ask(f, "{\"command\":\"export\",\"limit\":3}");
+	assert_non_null(f->paused);
+	assert_int_equal(cJSON_GetArraySize(f->items), 2);
+	paused = cJSON_PrintUnformatted(f->paused);
+	f->pause_after = -1;
+	accept_lead(f, "newer@example.com");
+	ask(f, "{\"command\":\"export\",\"limit\":3,\"go_on\":%s}", paused);
+	cJSON_free(paused);
+	assert_int_equal(cJSON_GetArraySize(f->items), 1);
+	assert_string_equal(listed_email(f, 0), "three@example.com");
+	assert_int_equal(done_number(f, "exported"), 3);
+	assert_int_equal(done_number(f, "left_out"), 1);
+}
+
 static void show_raw_gives_the_bytes(void **state)
 {
 	struct fixture *f = *state;
@@ -232,6 +295,8 @@ int main(void)
 		LOOK_TEST(filters_select),
 		LOOK_TEST(wrong_filters_are_told_apart),
 		LOOK_TEST(show_tells_the_whole_story),
+		LOOK_TEST(export_is_oldest_first_and_whole),
+		LOOK_TEST(export_goes_on_where_it_paused),
 		LOOK_TEST(show_raw_gives_the_bytes),
 		LOOK_TEST(ids_that_name_no_lead_are_4),
 		LOOK_TEST(check_finds_a_whole_outbox_whole),

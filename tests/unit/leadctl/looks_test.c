@@ -115,6 +115,21 @@ static void a_remedy_holds_the_command_to_run(void **state)
 	cJSON_Delete(dead);
 }
 
+static void json_on_a_terminal_moves_no_cursor(void **state)
+{
+	struct cli terminal = {.terminal = true}, file = {0};
+	cJSON *text = cJSON_CreateString("a\033\177\xc2\x9b\u00e9");
+
+	(void)state;
+	cli_print_json(&terminal, text);
+	assert_string_equal(buf_str(&terminal.out), "\"a\\u001b\\u007f\\u009b\u00e9\"\n");
+	cli_print_json(&file, text);
+	assert_string_equal(buf_str(&file.out), "\"a\\u001b\177\xc2\x9b\u00e9\"\n");
+	cJSON_Delete(text);
+	buf_finish(&terminal.out);
+	buf_finish(&file.out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +140,7 @@ int main(void)
 		cmocka_unit_test(a_table_is_aligned_and_escaped),
 		cmocka_unit_test(colour_is_for_terminals),
 		cmocka_unit_test(a_remedy_holds_the_command_to_run),
+		cmocka_unit_test(json_on_a_terminal_moves_no_cursor),
 	};
 
 	setlocale(LC_CTYPE, "C.UTF-8");

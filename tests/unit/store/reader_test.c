@@ -133,6 +133,48 @@ static void a_list_is_newest_first_and_stops_at_its_limit(void **state)
 	assert_int_equal(listed.count, 4);
 }
 
+static int walk(struct reading *r, const struct selection *selection, int64_t after,
+	struct listed *out)
+{
+	struct err err = {0};
+
+	*out = (struct listed){0};
+	if (reader_walk(r->reader, selection, after, note, out, &err) != ERR_OK)
+		fail_msg("%s", err.text);
+	return out->count;
+}
+
+static void a_walk_is_oldest_first_from_anywhere(void **state)
+{
+	struct reading *r = *state;
+	struct selection all = {0}, since = {.since = NOW + 3},
+			 until = {.until = NOW + 3};
+	struct selection both = {.since = NOW + 2, .until = NOW + 5};
+	struct selection never = {.since = NOW + 100};
+	struct selection waiting = {.states = 1u << DELIVERY_PENDING};
+	struct listed listed;
+
+	assert_int_equal(walk(r, &all, 0, &listed), 0);
+	for (int i = 0; i < 10; i++, r->f->wall++)
+		add_lead(r->f, "x");
+	assert_int_equal(walk(r, &all, 0, &listed), 10);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(listed.seqs[i], i + 1);
+	assert_int_equal(walk(r, &all, 7, &listed), 3);
+	assert_int_equal(listed.seqs[0], 8);
+	assert_int_equal(walk(r, &all, 10, &listed), 0);
+	assert_int_equal(walk(r, &since, 0, &listed), 7);
+	assert_int_equal(listed.seqs[0], 4);
+	assert_int_equal(walk(r, &since, 8, &listed), 2);
+	assert_int_equal(walk(r, &until, 0, &listed), 3);
+	assert_int_equal(walk(r, &until, 5, &listed), 0);
+	assert_int_equal(walk(r, &both, 0, &listed), 3);
+	assert_int_equal(listed.seqs[2], 5);
+	assert_int_equal(walk(r, &never, 0, &listed), 0);
+	assert_int_equal(walk(r, &waiting, 6, &listed), 4);
+	assert_int_equal(listed.seqs[0], 7);
+}
+
 static void a_list_obeys_its_filters(void **state)
 {
 	struct reading *r = *state;
@@ -402,6 +444,7 @@ int main(void)
 		TEST(destinations_come_with_their_counters_and_oldest_pending),
 		TEST(sources_come_with_their_counters),
 		TEST(a_list_is_newest_first_and_stops_at_its_limit),
+		TEST(a_walk_is_oldest_first_from_anywhere),
 		TEST(a_list_obeys_its_filters),
 		TEST(a_lead_at_two_destinations_is_listed_once),
 		TEST(a_lead_is_found_by_its_id_or_an_end_of_it),
