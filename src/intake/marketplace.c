@@ -91,20 +91,6 @@ static cJSON *open_person(cJSON *member, cJSON **made)
 	return NULL;
 }
 
-static bool add_nested(struct parsing *parsing, const char *name, cJSON *nested)
-{
-	struct lead *lead = parsing->lead;
-
-	if (!nested)
-		return true;
-	if (!lead->extra)
-		lead->extra = cJSON_CreateObject();
-	if (lead->extra && cJSON_AddItemToObject(lead->extra, name, nested))
-		return true;
-	cJSON_Delete(nested);
-	return parse_no_memory(parsing->out);
-}
-
 static bool take_person(struct parsing *parsing, cJSON *object, cJSON *member)
 {
 	cJSON *made, *nested = NULL;
@@ -116,7 +102,8 @@ static bool take_person(struct parsing *parsing, cJSON *object, cJSON *member)
 	if (!person) /* unreadable: kept as it is */
 		return normalise_member(parsing, object, member, &parsing->lead->extra);
 	fine = normalise_members(parsing, person, &nested);
-	fine = add_nested(parsing, member->string, nested) && fine;
+	if (nested && !normalise_nested(parsing, member->string, nested))
+		fine = false;
 	cJSON_Delete(made);
 	return fine;
 }

@@ -1,4 +1,5 @@
 /* Incoming names and values to canonical fields and extra. */
+#include "leadrelay/csv.h"
 #include "leadrelay/json.h"
 #include "leadrelay/text.h"
 #include "parse.h"
@@ -51,6 +52,8 @@ static int field_of(const struct source_settings *source, const char *name)
 
 	if (renamed)
 		return lead_field_find(renamed);
+	if (source->kind == SOURCE_CSV)
+		return csv_heading_field(name);
 	if (source->kind != SOURCE_MARKETPLACE)
 		return lead_field_find(name);
 	return name_fold(name, folded, sizeof(folded)) ? marketplace_field(folded) : -1;
@@ -180,12 +183,20 @@ bool normalise_members(struct parsing *parsing, cJSON *object, cJSON **extra)
 	return true;
 }
 
-/* ---- forms ---- */
+bool normalise_nested(struct parsing *parsing, const char *name, cJSON *nested)
+{
+	return add_extra(parsing, &parsing->lead->extra, name, nested);
+}
+
+/* ---- forms and files ---- */
 
 bool normalise_text(struct parsing *parsing, const char *name, const char *text)
 {
-	int field = field_of(parsing->source, name);
+	return normalise_put(parsing, field_of(parsing->source, name), name, text);
+}
 
+bool normalise_put(struct parsing *parsing, int field, const char *name, const char *text)
+{
 	if (field >= 0 && text_blank(text))
 		return true;
 	if (field >= 0 && !parsing->lead->fields[field])

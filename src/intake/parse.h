@@ -36,6 +36,12 @@ bool normalise_member(
 	struct parsing *parsing, cJSON *object, cJSON *member, cJSON **extra);
 bool normalise_members(struct parsing *parsing, cJSON *object, cJSON **extra);
 bool normalise_text(struct parsing *parsing, const char *name, const char *text);
+/* The same where the field is known; -1: none takes it. */
+bool normalise_put(
+	struct parsing *parsing, int field, const char *name, const char *text);
+/* Puts what no field took of an object called name under that name into extra. Takes
+ * nested. */
+bool normalise_nested(struct parsing *parsing, const char *name, cJSON *nested);
 /* Does something identify the lead? Then the source's constants, the composite source,
  * the test marker. */
 bool normalise_finish(struct parsing *parsing);
