@@ -101,11 +101,13 @@ struct reader;
 /* Fills seq and erased of rows. A row agrees with a lead when the e-mails do (without
  * case), the offer titles do where both have one, and the times lie within
  * MATCH_WINDOW_MS where both have one. Reads the hashes once from end to end, in slices;
- * memory: 32 bytes per row. *first_at: the time since which the relay remembers, 0: it
- * remembers nothing. */
+ * memory: 64 bytes per row. *first_at: the time since which the relay remembers (its
+ * first start with match hashes, else the first request since), 0: it remembers nothing.
+ */
 enum err_code reader_match(struct reader *reader, struct match_row *rows, size_t count,
 	int64_t *first_at, struct err *err);
-/* How a lead came in; ORIGIN_REQUEST when nothing is known. */
+/* How a lead came in; ORIGIN_REQUEST when nothing is known. seq may be a lead that is
+ * gone. */
 enum lead_origin reader_origin(struct reader *reader, int64_t seq);
 
 #endif

@@ -32,6 +32,16 @@ static enum err_code put_flag(
 	return db_run(db, stmt, err);
 }
 
+/* Leads that came before the store's first start with match hashes have none. */
+static enum err_code remember_since(struct db *db, int64_t now, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(db, SQL_META_ADD);
+
+	db_bind_text(stmt, 1, "match_since");
+	sqlite3_bind_int64(stmt, 2, now);
+	return db_run(db, stmt, err);
+}
+
 /* Since the last clean end, and no older than the window. */
 static enum err_code count_unclean(
 	struct db *db, int64_t now, int *count_out, struct err *err)
@@ -103,6 +113,8 @@ static enum err_code boot_run(struct store_job *base, struct db *db, struct err 
 		code = put_flag(db, "intake_only", 1, err);
 	if (code == ERR_OK)
 		code = get_flag(db, "intake_only", &job->intake_only, err);
+	if (code == ERR_OK)
+		code = remember_since(db, job->now, err);
 	if (code == ERR_OK)
 		code = add_boot(db, job, err);
 	return code == ERR_OK ? ERR_OK : err_wrap(err, "noting this start");

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,8 @@ struct check {
 	int64_t last_attempt;
 	int64_t last_mail;
 	int64_t last_mail_attempt;
+	int64_t last_import;
+	int64_t found; /* orphans of one kind */
 };
 
 static __attribute__((format(printf, 2, 3))) void tell(
@@ -190,44 +193,6 @@ static void count_mails(struct check *check, struct lines *lines, sqlite3_stmt *
 	}
 }
 
-static void count_lost_mails(struct check *check, struct lines *lines, sqlite3_stmt *stmt)
-{
-	int64_t rows = sqlite3_column_int64(stmt, 0);
-
-	(void)lines;
-	if (rows > 0)
-		tell(check, "%" PRId64 " mails belong to no lead and no notice", rows);
-}
-
-static void count_lost_mail_attempts(
-	struct check *check, struct lines *lines, sqlite3_stmt *stmt)
-{
-	int64_t rows = sqlite3_column_int64(stmt, 0);
-
-	(void)lines;
-	if (rows > 0)
-		tell(check, "%" PRId64 " attempts belong to no mail", rows);
-}
-
-static void count_orphans(struct check *check, struct lines *lines, sqlite3_stmt *stmt)
-{
-	int64_t rows = sqlite3_column_int64(stmt, 0);
-
-	(void)lines;
-	if (rows > 0)
-		tell(check, "%" PRId64 " deliveries belong to no lead", rows);
-}
-
-static void count_lost_attempts(
-	struct check *check, struct lines *lines, sqlite3_stmt *stmt)
-{
-	int64_t rows = sqlite3_column_int64(stmt, 0);
-
-	(void)lines;
-	if (rows > 0)
-		tell(check, "%" PRId64 " attempts belong to no delivery", rows);
-}
-
 /* ---- the comparison ---- */
 
 struct table { /* of counters, and how its rows are counted */
@@ -312,6 +277,7 @@ static enum err_code read_ends(struct check *check, struct err *err)
 			check->last_attempt = sqlite3_column_int64(stmt, 2);
 			check->last_mail = sqlite3_column_int64(stmt, 3);
 			check->last_mail_attempt = sqlite3_column_int64(stmt, 4);
+			check->last_import = sqlite3_column_int64(stmt, 5);
 		}
 		sqlite3_reset(stmt);
 		if (row == DB_ERROR)
@@ -414,26 +380,54 @@ static enum err_code check_integrity(
 
 /* ---- rows that hang on nothing ---- */
 
+static const struct orphans { /* rows counted in ranges of a key; there should be none */
+	enum sql rows;
+	size_t last; /* of struct check: the key's end */
+	const char *what;
+} orphans[] = {
+	{SQL_CHECK_ORPHANS, offsetof(struct check, last_delivery),
+		"deliveries belong to no lead"},
+	{SQL_CHECK_ATTEMPTS, offsetof(struct check, last_attempt),
+		"attempts belong to no delivery"},
+	{SQL_CHECK_MAIL_ORPHANS, offsetof(struct check, last_mail),
+		"mails belong to no lead and no notice"},
+	{SQL_CHECK_MAIL_ATTEMPTS, offsetof(struct check, last_mail_attempt),
+		"attempts belong to no mail"},
+	{SQL_CHECK_MATCHES, offsetof(struct check, last_lead),
+		"leads have no match hash"},
+	{SQL_CHECK_IMPORTS, offsetof(struct check, last_import),
+		"imports have taken other than accepted + duplicates + erased + rejected"},
+	{SQL_CHECK_REPEATS, offsetof(struct check, last_import),
+		"counts of rows belong to no import"},
+};
+
+static void count_orphans(struct check *check, struct lines *lines, sqlite3_stmt *stmt)
+{
+	(void)lines;
+	check->found += sqlite3_column_int64(stmt, 0);
+}
+
 static enum err_code check_orphans(struct check *check, struct err *err)
 {
-	enum err_code code = count_all(
-		check, SQL_CHECK_ORPHANS, check->last_delivery, count_orphans, NULL, err);
+	enum err_code code = ERR_OK;
 
-	if (code == ERR_OK)
-		code = count_all(check, SQL_CHECK_ATTEMPTS, check->last_attempt,
-			count_lost_attempts, NULL, err);
-	if (code == ERR_OK)
-		code = count_all(check, SQL_CHECK_MAIL_ORPHANS, check->last_mail,
-			count_lost_mails, NULL, err);
-	if (code == ERR_OK)
-		code = count_all(check, SQL_CHECK_MAIL_ATTEMPTS, check->last_mail_attempt,
-			count_lost_mail_attempts, NULL, err);
+	for (size_t i = 0; i < sizeof(orphans) / sizeof(orphans[0]) && code == ERR_OK;
+		i++) {
+		int64_t last;
+
+		memcpy(&last, (const char *)check + orphans[i].last, sizeof(last));
+		check->found = 0;
+		code = count_all(check, orphans[i].rows, last, count_orphans, NULL, err);
+		if (code == ERR_OK && check->found > 0)
+			tell(check, "%" PRId64 " %s", check->found, orphans[i].what);
+	}
 	return code;
 }
 
 static const char *const checked_tables[] = {"meta", "source", "destination", "lead",
 	"delivery", "attempt", "fingerprint", "boot", "notice", "attachment", "mail",
-	"mail_attempt", "mail_kind", "alert", "report", "idle"};
+	"mail_attempt", "mail_kind", "alert", "report", "idle", "import", "imported",
+	"import_repeat", "match_hash", "tombstone"};
 
 enum err_code reading_check_counts(struct reader *reader,
 	void (*problem)(void *ctx, const char *text), void *ctx, struct err *err)

@@ -34,6 +34,8 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_META_PUT] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
 			 " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	[SQL_META_ADD] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
+			 " ON CONFLICT DO NOTHING",
 	[SQL_LAST_SEQ] = "SELECT seq FROM sqlite_sequence WHERE name = 'lead'",
 	[SQL_TALLY_SOURCE] =
 		"UPDATE source SET requests = requests + ?2, accepted = accepted + ?3,"
@@ -417,6 +419,16 @@ const char *const sql_text[SQL_COUNT] = {
 		" coalesce(sum(dead), 0), coalesce(sum(discarded), 0)"
 		" FROM destination WHERE id = ?1 OR (?1 = 0 AND name <> '(mail)')",
 
+	/* match: from end to end, in slices. It remembers since its first start, or else
+	 * since the first request */
+	[SQL_MATCH_SINCE] =
+		"SELECT ifnull((SELECT value FROM meta WHERE key = 'match_since'),"
+		" (SELECT at FROM match_hash WHERE seq > 0 AND origin = 0 ORDER BY seq LIMIT 1))",
+	[SQL_MATCH_LAST] = "SELECT max(seq) FROM match_hash",
+	[SQL_MATCH_WALK] = "SELECT seq, at, email, offer FROM match_hash"
+			   " WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+	[SQL_MATCH_ORIGIN] = "SELECT origin FROM match_hash WHERE seq = ?1",
+
 	/* notifications; of those a digest carries, attempts and troubles are the
 	 * carrier's
 	 */
@@ -458,7 +470,9 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_CHECK_LAST] =
 		"SELECT (SELECT max(id) FROM delivery),"
 		" (SELECT max(seq) FROM lead), (SELECT max(delivery) FROM attempt),"
-		" (SELECT max(id) FROM mail), (SELECT max(mail) FROM mail_attempt)",
+		" (SELECT max(id) FROM mail), (SELECT max(mail) FROM mail_attempt),"
+		" max((SELECT ifnull(max(id), 0) FROM import),"
+		"  (SELECT ifnull(max(import), 0) FROM import_repeat))",
 	[SQL_CHECK_MAIL_ORPHANS] =
 		"SELECT count(*) FROM mail m NOT INDEXED WHERE m.id > ?1 AND m.id <= ?2"
 		" AND NOT (EXISTS (SELECT 1 FROM lead WHERE seq = m.lead) OR"
@@ -466,6 +480,15 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_CHECK_MAIL_ATTEMPTS] =
 		"SELECT count(*) FROM mail_attempt a WHERE a.mail > ?1 AND a.mail <= ?2"
 		" AND NOT EXISTS (SELECT 1 FROM mail WHERE id = a.mail)",
+	[SQL_CHECK_MATCHES] =
+		"SELECT count(*) FROM lead l NOT INDEXED WHERE l.seq > ?1 AND l.seq <= ?2"
+		" AND l.seq >= (SELECT min(seq) FROM match_hash)"
+		" AND NOT EXISTS (SELECT 1 FROM match_hash WHERE seq = l.seq)",
+	[SQL_CHECK_IMPORTS] = "SELECT count(*) FROM import WHERE id > ?1 AND id <= ?2"
+			      " AND taken <> accepted + duplicates + erased + rejected",
+	[SQL_CHECK_REPEATS] =
+		"SELECT count(*) FROM import_repeat WHERE import > ?1 AND import <= ?2"
+		" AND NOT EXISTS (SELECT 1 FROM import WHERE id = import_repeat.import)",
 	[SQL_CHECK_ORPHANS] =
 		"SELECT count(*) FROM delivery d NOT INDEXED WHERE d.id > ?1 AND d.id <= ?2"
 		" AND NOT EXISTS (SELECT 1 FROM lead WHERE seq = d.lead)",

@@ -488,6 +488,33 @@ static void notifications_go_as_for_requests(void **state)
 	expect_sound(f);
 }
 
+static void keep_problem(void *ctx, const char *text)
+{
+	char *all = ctx;
+
+	strncat(strncat(all, text, 400), "\n", 2);
+}
+
+static void what_does_not_add_up_is_told(void **state)
+{
+	struct fixture *f = *state;
+	char problems[4096] = "";
+	struct reader *reader;
+	struct file file;
+	struct err err;
+
+	begin(f, &file, "fair");
+	take(&file, 1, 4, four, "aa-a");
+	execute(f, "UPDATE import SET taken = 5; DELETE FROM match_hash WHERE seq = 2;"
+		   "INSERT INTO import_repeat VALUES (77, 1, x'00', 1)");
+	assert_int_equal(reader_open(&reader, f->dir, &f->clock, &err), ERR_OK);
+	assert_int_equal(reader_check(reader, keep_problem, problems, &err), ERR_OK);
+	reader_close(reader);
+	assert_non_null(strstr(problems, "1 imports have taken other than"));
+	assert_non_null(strstr(problems, "1 leads have no match hash"));
+	assert_non_null(strstr(problems, "1 counts of rows belong to no import"));
+}
+
 /* ---- killed ---- */
 
 #ifdef LEADRELAY_FAULT_POINTS
@@ -589,6 +616,7 @@ int main(int argc, char **argv)
 		TEST(an_id_that_is_given_recognises_an_export),
 		TEST(rows_of_nobody_count_as_often_as_the_file_has_them),
 		TEST(what_a_run_left_behind_is_swept),
+		TEST(what_does_not_add_up_is_told),
 		TEST(notifications_go_as_for_requests),
 #ifdef LEADRELAY_FAULT_POINTS
 		TEST(killed_anywhere_each_row_is_one_lead),
