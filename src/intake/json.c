@@ -63,7 +63,7 @@ void parse_json(const struct source_settings *source, const char *content_type,
 		return;
 	}
 	if (json_read(body, len, &value, &err) != ERR_OK) {
-		parse_fail(out, 400, "not readable: %s", err.text);
+		parse_unreadable(out, &err);
 		return;
 	}
 	if (cJSON_IsArray(value)) {

@@ -71,19 +71,23 @@ static bool is_person(const char *name)
 		       strcmp(folded, "customerinfo") == 0);
 }
 
-/* The person as an object: itself, or what its text holds; NULL: neither. *made is to be
- * deleted. */
-static cJSON *open_person(cJSON *member, cJSON **made)
+/* The person as an object: itself, or what its text holds; NULL: neither, or no memory
+ * (the status tells). *made is to be deleted. */
+static cJSON *open_person(struct parsing *parsing, cJSON *member, cJSON **made)
 {
 	struct err err;
 
 	*made = NULL;
 	if (cJSON_IsObject(member))
 		return member;
-	if (!cJSON_IsString(member) ||
-		json_read(member->valuestring, strlen(member->valuestring), made, &err) !=
-			ERR_OK)
+	if (!cJSON_IsString(member))
 		return NULL;
+	if (json_read(member->valuestring, strlen(member->valuestring), made, &err) !=
+		ERR_OK) {
+		if (err.code == ERR_NOMEM)
+			parse_no_memory(parsing->out);
+		return NULL;
+	}
 	if (cJSON_IsObject(*made))
 		return *made;
 	cJSON_Delete(*made);
@@ -94,9 +98,11 @@ static cJSON *open_person(cJSON *member, cJSON **made)
 static bool take_person(struct parsing *parsing, cJSON *object, cJSON *member)
 {
 	cJSON *made, *nested = NULL;
-	cJSON *person = open_person(member, &made);
+	cJSON *person = open_person(parsing, member, &made);
 	bool fine;
 
+	if (parsing->out->status != 0)
+		return false;
 	if (!person && cJSON_IsNull(member))
 		return true;
 	if (!person) /* unreadable: kept as it is */
@@ -130,7 +136,7 @@ void parse_marketplace(const struct source_settings *source, const char *body, s
 	struct err err;
 
 	if (json_read(body, len, &object, &err) != ERR_OK) {
-		parse_fail(out, 400, "not readable: %s", err.text);
+		parse_unreadable(out, &err);
 		return;
 	}
 	if (!cJSON_IsObject(object))

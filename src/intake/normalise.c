@@ -211,8 +211,11 @@ static bool set_extra_constant(struct parsing *parsing, const struct pair *pair)
 	cJSON *value = NULL;
 	struct err err;
 
-	if (!pair->literal ||
-		json_read(pair->value, strlen(pair->value), &value, &err) != ERR_OK)
+	if (pair->literal &&
+		json_read(pair->value, strlen(pair->value), &value, &err) != ERR_OK &&
+		err.code == ERR_NOMEM)
+		return parse_no_memory(parsing->out);
+	if (!value)
 		value = cJSON_CreateString(pair->value);
 	cJSON_DeleteItemFromObjectCaseSensitive(parsing->lead->extra, pair->name);
 	return add_extra(parsing, &parsing->lead->extra, pair->name, value);

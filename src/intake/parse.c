@@ -25,6 +25,13 @@ bool parse_no_memory(struct parsed *out)
 	return parse_fail(out, 503, "out of memory; try again");
 }
 
+bool parse_unreadable(struct parsed *out, const struct err *err)
+{
+	if (err->code == ERR_NOMEM)
+		return parse_no_memory(out);
+	return parse_fail(out, 400, "not readable: %s", err->text);
+}
+
 bool parse_leads(struct parsed *out, size_t count)
 {
 	out->leads = calloc(count, sizeof(*out->leads));

@@ -24,6 +24,8 @@ struct parsing { /* one lead being filled */
 bool parse_fail(struct parsed *out, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool parse_no_memory(struct parsed *out);
+/* What json_read says of the body: 400, or 503 when the fault is ours. */
+bool parse_unreadable(struct parsed *out, const struct err *err);
 /* Room for count leads in out, empty. */
 bool parse_leads(struct parsed *out, size_t count);
 
