@@ -18,7 +18,8 @@ enum mail_detail {          /* how much of the person a mail shows */
 struct composed {
 	struct buf subject, text, html;
 };
-/* leads: 1, or the leads of a digest; left_out: how many more are only counted. */
+/* out: zeroed, or used before: adds to it. leads: 1, or the leads of a digest; left_out:
+ * how many more are only counted. */
 void compose_notification(struct composed *out, const struct lead *leads, size_t count,
 	int64_t left_out, enum mail_detail detail);
 void composed_finish(struct composed *composed);

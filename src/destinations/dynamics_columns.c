@@ -245,6 +245,7 @@ static void put_subject(struct draft *draft)
 			first_present(lead, others, sizeof(others) / sizeof(others[0])));
 	if (!taken(draft, "subject"))
 		put_text(draft, "subject", "subject", buf_str(&subject));
+	draft->failed |= !buf_ok(&subject);
 	buf_finish(&subject);
 }
 
@@ -261,6 +262,7 @@ static void put_split_name(struct draft *draft, const char *full)
 	if (len > 0 && !taken(draft, "firstname") &&
 		!draft->lead->fields[FIELD_FIRST_NAME])
 		put_text(draft, "firstname", "first_name", buf_str(&first));
+	draft->failed |= !buf_ok(&first);
 	buf_finish(&first);
 	put_text(draft, "lastname", "last_name", blank ? blank + 1 : full);
 }
@@ -337,6 +339,8 @@ static void add_extra_line(struct buf *lines, const cJSON *item)
 
 	if (text || printed)
 		add_line(lines, item->string, text ? text : printed);
+	else
+		lines->failed = true;
 	cJSON_free(printed);
 }
 
@@ -369,6 +373,7 @@ static void add_fitting_lines(struct buf *text, const struct buf *lines, size_t 
 			buf_add(text, buf_str(&one), one.len);
 			used += units;
 		}
+		text->failed |= !buf_ok(&one);
 		buf_finish(&one);
 		line += len + 1;
 	}

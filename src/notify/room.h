@@ -23,6 +23,7 @@ struct row {
 struct rows {
 	struct row items[ROWS_MAX];
 	size_t count;
+	bool failed; /* memory ran out: something is left out */
 };
 
 /* What a mail shows of lead at detail, the most important first. */

@@ -128,6 +128,7 @@ static void add_masked(struct rows *rows, const struct lead *lead)
 	add(rows, "Company", lead->fields[FIELD_COMPANY]);
 	add(rows, "Name", buf_str(&name));
 	add(rows, "E-mail", buf_str(&email));
+	rows->failed |= !buf_ok(&name) || !buf_ok(&email);
 	buf_finish(&name);
 	buf_finish(&email);
 }
@@ -144,6 +145,7 @@ static void add_extra(struct rows *rows, const cJSON *extra)
 			continue;
 		}
 		printed = cJSON_PrintUnformatted(item);
+		rows->failed |= !printed;
 		add(rows, item->string, printed);
 		cJSON_free(printed);
 	}
@@ -176,7 +178,7 @@ bool rows_ok(const struct rows *rows)
 	for (size_t i = 0; i < rows->count; i++)
 		if (!buf_ok(&rows->items[i].label) || !buf_ok(&rows->items[i].value))
 			return false;
-	return true;
+	return !rows->failed;
 }
 
 void rows_finish(struct rows *rows)
