@@ -115,6 +115,8 @@ static enum err_code reading_end(
 	bool ok = memory_ok(in->memory);
 
 	hand_over(in, problems);
+	if (!ok)
+		buf_clear(problems); /* they may be consequences */
 	if (in->has_document)
 		yaml_document_delete(&in->document);
 	if (ok && count == 0) {
@@ -149,6 +151,8 @@ enum err_code config_load(
 		read_document(in, bytes, len);
 		explicit_bzero(bytes, len);
 		free(bytes);
+	} else if (cause.code == ERR_NOMEM) {
+		memory_fail(in->memory);
 	} else {
 		snprintf(in->path, sizeof(in->path), "file");
 		problem(in, 1, "name it with -c FILE or LEADRELAY_CONFIG", "%s",

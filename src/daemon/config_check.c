@@ -26,24 +26,18 @@ void key_problem(struct reading *in, const yaml_node_t *node, int line, const ch
 	path_pop(in, before);
 }
 
-/* When it expires; 0 after a problem, told of the key `name`. */
-static int64_t certificate_pair_problem(struct reading *in, const yaml_node_t *node,
-	int line, const char *name, const char *certificate, const char *key)
+/* When it expires; 0 after a problem. */
+static int64_t certificate_check(struct reading *in, const yaml_node_t *node, int line,
+	const char *certificate, const char *key)
 {
 	int64_t expires = 0;
 	struct err err;
 
 	if (certificate_pair_check(certificate, key, &expires, &err) == ERR_OK)
 		return expires;
-	key_problem(in, node, line, name,
+	key_problem(in, node, line, "certificate",
 		"a PEM certificate and the private key that belongs to it", err.text);
 	return 0;
-}
-
-static int64_t certificate_check(struct reading *in, const yaml_node_t *node, int line,
-	const char *certificate, const char *key)
-{
-	return certificate_pair_problem(in, node, line, "certificate", certificate, key);
 }
 
 static void warn_certificate(
@@ -141,6 +135,8 @@ void check_auth(struct reading *in, int line, yaml_node_t *node, void *target)
 {
 	struct auth_settings *auth = target;
 
+	if (!memory_ok(in->memory)) /* what is missing is not the file's fault */
+		return;
 	check_directory(in, line, node, auth);
 	if (auth->method == AUTH_AZURE_AD_CERTIFICATE) {
 		int64_t expires_at =
@@ -161,6 +157,8 @@ void check_source(struct reading *in, int line, yaml_node_t *node,
 {
 	const struct source_settings *other = in->config->sources;
 
+	if (!memory_ok(in->memory)) /* what is missing is not the file's fault */
+		return;
 	for (; source->name && other < source; other++)
 		if (other->name && strcmp(other->name, source->name) == 0) {
 			key_problem(in, node, line, "name", "a name of its own",
@@ -181,7 +179,7 @@ static bool is_pasted_page(const char *name, const char *host)
 
 /* https, or http where nobody can listen, or where the operator takes the risk. */
 static void check_secure(struct reading *in, const yaml_node_t *node, int line,
-	const char *name, const char *text, bool allow_plain, bool query)
+	const char *name, const char *text, bool allow_plain)
 {
 	struct url_parts url;
 
@@ -192,7 +190,7 @@ static void check_secure(struct reading *in, const yaml_node_t *node, int line,
 		key_problem(in, node, line, name,
 			"https://, http:// on loopback, or allow_plain: true beside it",
 			"http:// would send secrets and leads in the clear");
-	if (url.has_query && !query && !is_pasted_page(name, url.host))
+	if (url.has_query && !is_pasted_page(name, url.host))
 		key_problem(in, node, line, name, "end the address before ? and #",
 			"an address with a query or fragment");
 }
@@ -200,8 +198,8 @@ static void check_secure(struct reading *in, const yaml_node_t *node, int line,
 void check_auth_urls(struct reading *in, const yaml_node_t *node, int line,
 	const struct auth_settings *auth, bool allow_plain)
 {
-	check_secure(in, node, line, "authority", auth->authority, allow_plain, false);
-	check_secure(in, node, line, "token_url", auth->token_url, allow_plain, false);
+	check_secure(in, node, line, "authority", auth->authority, allow_plain);
+	check_secure(in, node, line, "token_url", auth->token_url, allow_plain);
 }
 
 static void check_destination_auth(struct reading *in, const yaml_node_t *node, int line,
@@ -215,30 +213,9 @@ static void check_destination_auth(struct reading *in, const yaml_node_t *node, 
 	path_pop(in, before);
 }
 
-/* "destination crm: url: what is wrong" at the line of url, or of url_file. */
-static void kind_problem(
-	struct reading *in, const yaml_node_t *node, int line, const char *text)
-{
-	const char *at = strstr(text, ": ");
-	const char *wrong = at ? strstr(at + 2, ": ") : NULL;
-	char key[64], file_key[80];
-	size_t before;
-
-	if (!wrong || (size_t)(wrong - at - 2) >= sizeof(key)) {
-		problem(in, line, NULL, "%s", text);
-		return;
-	}
-	snprintf(key, sizeof(key), "%.*s", (int)(wrong - at - 2), at + 2);
-	snprintf(file_key, sizeof(file_key), "%s_file", key);
-	line = line_of(in, node, key, line_of(in, node, file_key, line));
-	before = path_push(in, key);
-	problem(in, line, NULL, "%s", wrong + 2);
-	path_pop(in, before);
-}
-
 /* The kind's own word: it reads and checks what only it knows. */
-static void check_by_kind(struct reading *in, const yaml_node_t *node, int line,
-	const struct destination_settings *destination)
+static void check_by_kind(
+	struct reading *in, int line, const struct destination_settings *destination)
 {
 	struct destination *made;
 	struct err err;
@@ -246,68 +223,33 @@ static void check_by_kind(struct reading *in, const yaml_node_t *node, int line,
 	if (destination_create(&made, destination, &entropy_system, &err) == ERR_OK)
 		destination_destroy(made);
 	else
-		kind_problem(in, node, line, err.text);
-}
-
-/* Both or none, and a pair; its end is the credential's. */
-static void check_client_certificate(struct reading *in, const yaml_node_t *node,
-	int line, struct destination_settings *destination)
-{
-	const struct route_settings *route = &destination->route;
-	int64_t expires_at;
-
-	if (!route->client_certificate != !route->client_key) {
-		key_problem(in, node, line,
-			route->client_key ? "client_certificate" : "client_key",
-			"both client_certificate and client_key, or neither", "missing");
-		return;
-	}
-	if (!route->client_certificate)
-		return;
-	expires_at = certificate_pair_problem(in, node, line, "client_certificate",
-		route->client_certificate, route->client_key);
-	if (!destination->auth.expires_at)
-		destination->auth.expires_at = expires_at;
-}
-
-/* Power Automate and Azure Functions put their key there. */
-static void warn_query(struct reading *in, const struct destination_settings *destination)
-{
-	bool query = destination_kind_find(destination->kind)->url_query &&
-		     destination->url && strchr(destination->url, '?');
-
-	if (query && (in->mode & S_IRWXO))
-		warning(in,
-			"the url of destination %s has a query, which may hold a secret, and "
-			"everybody on this machine can read this file: chmod o= %s",
-			destination->name, in->file);
+		problem_of(in, line, NULL, &err);
 }
 
 void check_destination(struct reading *in, int line, yaml_node_t *node,
-	struct destination_settings *destination)
+	const struct destination_settings *destination)
 {
 	const struct destination_settings *other = in->config->destinations;
 	size_t before = in->problem_count;
 	struct err err;
 
+	if (!memory_ok(in->memory)) /* what is missing is not the file's fault */
+		return;
 	for (; other < destination; other++)
 		if (other->name && strcmp(other->name, destination->name) == 0) {
 			key_problem(in, node, line, "name", "a name of its own",
 				"another destination has this name");
 			break;
 		}
-	check_secure(in, node, line, "url", destination->url,
-		destination->route.allow_plain,
-		destination_kind_find(destination->kind)->url_query);
+	check_secure(
+		in, node, line, "url", destination->url, destination->route.allow_plain);
 	check_destination_auth(in, node, line, destination);
 	if (destination->route.ca_file &&
 		certificate_bundle_check(destination->route.ca_file, &err) != ERR_OK)
 		key_problem(in, node, line, "ca_file",
 			"a PEM file with the certificates to trust", err.text);
-	check_client_certificate(in, node, line, destination);
 	if (in->problem_count == before)
-		check_by_kind(in, node, line, destination);
-	warn_query(in, destination);
+		check_by_kind(in, line, destination);
 }
 
 /* ---- the whole file ---- */

@@ -33,7 +33,7 @@ static void take_mailbox(struct reading *in, const struct key *key, int line,
 	struct err err;
 
 	if (mailbox_parse(&mailbox, text, &err) != ERR_OK) {
-		problem(in, line, key->allowed, "%s", err.text);
+		problem_of(in, line, key->allowed, &err);
 		return;
 	}
 	mailbox_finish(&mailbox);
@@ -60,7 +60,7 @@ static void take_timezone(struct reading *in, const struct key *key, int line,
 	struct err err;
 
 	if (zone_load(&zone, NULL, text, &err) != ERR_OK) {
-		problem(in, line, key->allowed, "%s", err.text);
+		problem_of(in, line, key->allowed, &err);
 		return;
 	}
 	zone_destroy(zone);
@@ -191,6 +191,8 @@ static void check_smtp(struct reading *in, int line, yaml_node_t *node, void *ta
 	size_t before;
 	struct err err;
 
+	if (!memory_ok(in->memory)) /* what is missing is not the file's fault */
+		return;
 	if (smtp_settings_check(smtp, &err) != ERR_OK)
 		tell_key(in, node, line, err.text);
 	if (smtp->ca_file && certificate_bundle_check(smtp->ca_file, &err) != ERR_OK)
@@ -315,6 +317,8 @@ static void check_report(
 {
 	const struct report_settings *other = in->config->reports;
 
+	if (!memory_ok(in->memory)) /* what is missing is not the file's fault */
+		return;
 	if (!report->formats)
 		report->formats = 1u << REPORT_HTML;
 	if (!report->directory && report->to.count == 0)

@@ -59,6 +59,11 @@ char *memory_text(struct memory *memory, const char *text, size_t len)
 	return copy;
 }
 
+void memory_fail(struct memory *memory)
+{
+	memory->failed = true;
+}
+
 bool memory_ok(const struct memory *memory)
 {
 	return !memory->failed;

@@ -31,6 +31,7 @@ void memory_destroy(struct memory *memory);
 /* Zeroed. NULL when out of memory, which memory_ok remembers. */
 void *memory_alloc(struct memory *memory, size_t size);
 char *memory_text(struct memory *memory, const char *text, size_t len);
+void memory_fail(struct memory *memory); /* what failed was no mistake of the file */
 bool memory_ok(const struct memory *memory);
 
 /* The files whose change asks for a reload, as they were when they were read. */
@@ -69,6 +70,8 @@ struct reading {
 /* "FILE:LINE: path: <fmt>; <allowed>". Texts never hold a secret. */
 void problem(struct reading *in, int line, const char *allowed, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What err says; nothing of the file when memory ran out. */
+void problem_of(struct reading *in, int line, const char *allowed, const struct err *err);
 void warning(struct reading *in, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void want_private(struct reading *in, int line); /* a secret stands here, at in->path */
@@ -101,8 +104,6 @@ char *expand(struct reading *in, int line, const char *text);
 char *scalar_text(
 	struct reading *in, int line, const yaml_node_t *node, const char *allowed);
 bool node_is_plain(const yaml_node_t *node); /* without quotes */
-/* The whole value is one ${VAR}: the file does not hold the secret. */
-bool is_variable_only(const char *raw);
 
 /* ---- keys: the tables ---- */
 
@@ -180,9 +181,6 @@ void take_bool(struct reading *in, const struct key *key, int line, const char *
 	void *target);
 void take_choice(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
-/* One of the choices, kept as its name. */
-void take_word(struct reading *in, const struct key *key, int line, const char *text,
-	void *target);
 void take_flag_choice(struct reading *in, const struct key *key, int line,
 	const char *text, void *target);
 void take_url(struct reading *in, const struct key *key, int line, const char *text,
@@ -221,8 +219,6 @@ void take_mail(struct reading *in, const struct key *key, int line, yaml_node_t 
 	void *target);
 void take_reports(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
-void take_headers(struct reading *in, const struct key *key, int line, yaml_node_t *node,
-	void *target);
 void take_source_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
 void take_source_set(struct reading *in, const struct key *key, int line,
@@ -256,7 +252,7 @@ void check_auth(struct reading *in, int line, yaml_node_t *node, void *target);
 void check_source(struct reading *in, int line, yaml_node_t *node,
 	const struct source_settings *source);
 void check_destination(struct reading *in, int line, yaml_node_t *node,
-	struct destination_settings *destination);
+	const struct destination_settings *destination);
 /* What only the whole file knows: names that exist, destinations that are used. */
 void check_whole(struct reading *in);
 

@@ -32,8 +32,18 @@ void problem(struct reading *in, int line, const char *allowed, const char *fmt,
 	if (allowed)
 		buf_addf(&text, "; %s", allowed);
 	free(wrong);
+	if (!wrong || !buf_ok(&text))
+		memory_fail(in->memory);
 	in->problems[in->problem_count].line = line;
 	in->problems[in->problem_count++].text = buf_take(&text);
+}
+
+void problem_of(struct reading *in, int line, const char *allowed, const struct err *err)
+{
+	if (err->code == ERR_NOMEM)
+		memory_fail(in->memory);
+	else
+		problem(in, line, allowed, "%s", err->text);
 }
 
 void warning(struct reading *in, const char *fmt, ...)

@@ -151,6 +151,8 @@ void take_path(struct reading *in, const struct key *key, int line, const char *
 	buf_adds(&path, text);
 	if (buf_ok(&path))
 		store_text(in, buf_str(&path), target);
+	else
+		memory_fail(in->memory);
 	buf_finish(&path);
 }
 
@@ -280,15 +282,6 @@ void take_choice(struct reading *in, const struct key *key, int line, const char
 		*(int *)target = choice->value;
 }
 
-void take_word(struct reading *in, const struct key *key, int line, const char *text,
-	void *target)
-{
-	const struct choice *choice = find_choice(in, key, line, text);
-
-	if (choice)
-		store_text(in, choice->name, target);
-}
-
 void take_flag_choice(struct reading *in, const struct key *key, int line,
 	const char *text, void *target)
 {
@@ -354,7 +347,7 @@ void take_api_version(struct reading *in, const struct key *key, int line,
 /* Kinds the contract names and this version lacks. */
 static bool kind_comes_later(const char *text)
 {
-	static const char *const later[] = {"azure_table"};
+	static const char *const later[] = {"https", "azure_table"};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
 		if (strcmp(later[i], text) == 0)
@@ -386,7 +379,7 @@ void take_pem(struct reading *in, const struct key *key, int line, const char *t
 		return;
 	if (file_read(*(char **)target, 1024 * 1024, &bytes, &len, NULL, &err) !=
 		ERR_OK) {
-		problem(in, line, key->allowed, "%s", err.text);
+		problem_of(in, line, key->allowed, &err);
 		return;
 	}
 	memory_watch(in->memory, *(char **)target, bytes, len);

@@ -69,7 +69,7 @@ static void read_secret_file(struct reading *in, const struct key *key, int line
 	size_t len;
 
 	if (file_read(path, SECRET_FILE_MAX, &bytes, &len, &st, &err) != ERR_OK) {
-		problem(in, line, key->allowed, "%s", err.text);
+		problem_of(in, line, key->allowed, &err);
 		return;
 	}
 	memory_watch(in->memory, path, bytes, len);
@@ -98,7 +98,8 @@ static void read_from_file(struct reading *in, const struct key *key, int line,
 		read_secret_file(in, key, line, secret->file, secret);
 }
 
-bool is_variable_only(const char *raw)
+/* The whole value is one ${VAR}: the file does not hold the secret. */
+static bool is_variable_only(const char *raw)
 {
 	return strncmp(raw, "${", 2) == 0 && strchr(raw, '}') == raw + strlen(raw) - 1;
 }

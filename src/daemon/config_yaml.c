@@ -52,10 +52,12 @@ static enum err_code read_all(int fd, const char *path, size_t max, char **out,
 enum err_code file_read(const char *path, size_t max, char **out, size_t *len_out,
 	struct stat *stat_out, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 	struct stat st;
 	enum err_code code;
 
+	if (!path)
+		return err_set(err, ERR_NOMEM, "out of memory");
 	if (fd < 0)
 		return err_errno(err, errno, "cannot open %s", path);
 	if (fstat(fd, &st) != 0)
@@ -179,7 +181,7 @@ static bool events_check(struct reading *in, const char *bytes, size_t len)
 	bool end = false;
 
 	if (!yaml_parser_initialize(&parser)) {
-		problem(in, 1, NULL, "out of memory");
+		memory_fail(in->memory);
 		return false;
 	}
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
@@ -209,8 +211,10 @@ bool document_load(struct reading *in, const char *bytes, size_t len)
 	}
 	if (!bytes_check(in, bytes, len) || !events_check(in, bytes, len))
 		return false;
-	if (!yaml_parser_initialize(&parser))
+	if (!yaml_parser_initialize(&parser)) {
+		memory_fail(in->memory);
 		return false;
+	}
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, len);
 	in->has_document = yaml_parser_load(&parser, &in->document);
@@ -361,6 +365,8 @@ char *expand(struct reading *in, int line, const char *text)
 	}
 	if (text && buf_ok(&out))
 		result = memory_text(in->memory, buf_str(&out), out.len);
+	else if (text)
+		memory_fail(in->memory);
 	buf_wipe(&out);
 	return result;
 }
