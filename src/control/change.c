@@ -142,8 +142,8 @@ static cJSON *totals_json(const struct change *change)
 	json_add_int(object, "matched", totals->matched);
 	json_add_int(object, "changed", totals->changed);
 	json_add_int(object, "refused", totals->refused);
-	cJSON_AddBoolToObject(object, "dry_run", change->dry_run);
-	by_reason = cJSON_AddObjectToObject(object, "by_reason");
+	json_add_bool(object, "dry_run", change->dry_run);
+	by_reason = json_add_object(object, "by_reason");
 	for (int reason = 0; reason < REASON_COUNT; reason++) {
 		const char *name = reason_name((enum reason)reason);
 

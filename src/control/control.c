@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+/* A part of the request's answer was left out for want of memory. One request at a time
+ * and thread. */
+static _Thread_local bool json_short;
+
 struct command {
 	const char *name;
 	void (*run)(struct run *run);
@@ -103,6 +107,7 @@ void control_execute(const struct control_options *control, const cJSON *request
 		.now = clock_wall(control->clock)};
 	struct err err;
 
+	json_short = false;
 	if (control_check_request(request, run.now, &err) != ERR_OK)
 		answer_error(&run, &err);
 	else
@@ -142,9 +147,11 @@ int control_exit_status(enum err_code code)
 static bool answer(struct run *run, const char *kind, cJSON *document)
 {
 	cJSON *line = cJSON_CreateObject();
+	bool whole = line && document && cJSON_AddItemToObject(line, kind, document);
 
-	if (run->gone || !cJSON_AddItemToObject(line, kind, document)) {
+	if (!whole)
 		cJSON_Delete(document);
+	if (run->gone || !whole || json_short) { /* rather none than half an answer */
 		cJSON_Delete(line);
 		run->gone = true;
 		return false;
@@ -205,12 +212,45 @@ bool run_was_stopped(struct run *run, enum err_code code)
 
 /* ---- JSON ---- */
 
+bool json_add_item(cJSON *object, const char *name, cJSON *item)
+{
+	if (object && item && cJSON_AddItemToObject(object, name, item))
+		return true;
+	cJSON_Delete(item);
+	json_short = true;
+	return false;
+}
+
+void json_add_to(cJSON *array, cJSON *item)
+{
+	if (array && item && cJSON_AddItemToArray(array, item))
+		return;
+	cJSON_Delete(item);
+	json_short = true;
+}
+
+cJSON *json_add_object(cJSON *object, const char *name)
+{
+	cJSON *item = cJSON_CreateObject();
+
+	return json_add_item(object, name, item) ? item : NULL;
+}
+
+cJSON *json_add_array(cJSON *object, const char *name)
+{
+	cJSON *item = cJSON_CreateArray();
+
+	return json_add_item(object, name, item) ? item : NULL;
+}
+
+void json_add_bool(cJSON *object, const char *name, bool value)
+{
+	json_add_item(object, name, cJSON_CreateBool(value));
+}
+
 void json_add_text(cJSON *object, const char *name, const char *text)
 {
-	if (text)
-		cJSON_AddStringToObject(object, name, text);
-	else
-		cJSON_AddNullToObject(object, name);
+	json_add_item(object, name, text ? cJSON_CreateString(text) : cJSON_CreateNull());
 }
 
 void json_add_time(cJSON *object, const char *name, int64_t at)
@@ -222,7 +262,7 @@ void json_add_time(cJSON *object, const char *name, int64_t at)
 
 void json_add_int(cJSON *object, const char *name, int64_t value)
 {
-	cJSON_AddNumberToObject(object, name, (double)value);
+	json_add_item(object, name, cJSON_CreateNumber((double)value));
 }
 
 cJSON *json_accounting(const struct accounting *sum)

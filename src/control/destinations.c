@@ -24,7 +24,7 @@ static void list_destinations(struct run *run)
 		return;
 	}
 	object = cJSON_CreateObject();
-	cJSON_AddItemToObject(object, "destinations", list);
+	json_add_item(object, "destinations", list);
 	answer_done(run, object);
 }
 
@@ -207,6 +207,6 @@ void run_resume(struct run *run)
 	}
 	done = cJSON_CreateObject();
 	json_add_text(done, "state", run->control->live ? "running" : "stopped");
-	cJSON_AddBoolToObject(done, "intake_only", false);
+	json_add_bool(done, "intake_only", false);
 	answer_done(run, done);
 }

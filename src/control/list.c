@@ -30,8 +30,8 @@ static void add_quarantine(cJSON *object, const struct lead_row *row)
 {
 	if (!row->quarantined)
 		return;
-	cJSON_AddBoolToObject(object, "quarantined", true);
-	cJSON_AddBoolToObject(object, "discarded", row->discarded);
+	json_add_bool(object, "quarantined", true);
+	json_add_bool(object, "discarded", row->discarded);
 	json_add_text(object, "problem", row->problem);
 }
 
@@ -43,12 +43,12 @@ cJSON *lead_json(const struct lead_row *row)
 	json_add_text(object, "id", uuid_text(&row->lead.id, id));
 	json_add_text(object, "source", row->lead.source);
 	json_add_time(object, "received_at", row->lead.received_at);
-	cJSON_AddBoolToObject(object, "test", row->lead.test);
+	json_add_bool(object, "test", row->lead.test);
 	json_add_text(object, "email", row->lead.fields[FIELD_EMAIL]);
 	json_add_text(object, "company", row->lead.fields[FIELD_COMPANY]);
-	deliveries = cJSON_AddArrayToObject(object, "deliveries");
+	deliveries = json_add_array(object, "deliveries");
 	for (size_t i = 0; i < row->delivery_count; i++)
-		cJSON_AddItemToArray(deliveries, delivery_json(&row->deliveries[i]));
+		json_add_to(deliveries, delivery_json(&row->deliveries[i]));
 	add_quarantine(object, row);
 	return object;
 }

@@ -86,7 +86,7 @@ static bool list_one(void *ctx, const struct mail_row *row)
 	if (listing->before && row->id >= listing->before)
 		return run_goes_on(listing->run);
 	item = notification_json(row);
-	cJSON_AddItemToObject(item, "lead_id",
+	json_add_item(item, "lead_id",
 		row->has_lead ? cJSON_CreateString(uuid_text(&row->lead_id, id))
 			      : cJSON_CreateNull());
 	if (!answer_item(listing->run, item))
@@ -214,7 +214,7 @@ static void retry_notifications(struct run *run)
 	}
 	object = cJSON_CreateObject();
 	json_add_int(object, "retried", retried);
-	cJSON_AddBoolToObject(object, "resumed", resumed);
+	json_add_bool(object, "resumed", resumed);
 	if (after >= 0) {
 		json_add_int(object, "after", after);
 		answer_paused(run, object);

@@ -62,6 +62,13 @@ bool run_was_stopped(struct run *run, enum err_code code);
 
 /* ---- JSON in the contract's manner ---- */
 
+/* They take item; what cannot be added for want of memory is deleted, and the request
+ * answers nothing at all instead of half. object and array may be NULL. */
+bool json_add_item(cJSON *object, const char *name, cJSON *item);
+void json_add_to(cJSON *array, cJSON *item);
+cJSON *json_add_object(cJSON *object, const char *name); /* NULL: could not */
+cJSON *json_add_array(cJSON *object, const char *name);  /* NULL: could not */
+void json_add_bool(cJSON *object, const char *name, bool value);
 void json_add_text(cJSON *object, const char *name, const char *text); /* NULL: null */
 void json_add_time(cJSON *object, const char *name, int64_t at);       /* 0: null */
 void json_add_int(cJSON *object, const char *name, int64_t value);

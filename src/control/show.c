@@ -42,9 +42,9 @@ static enum err_code add_history(
 
 	if (reader_attempts(run->control->reader, delivery, &rows, &count, err) != ERR_OK)
 		return err_wrap(err, "reading the attempts");
-	history = cJSON_AddArrayToObject(object, "history");
+	history = json_add_array(object, "history");
 	for (size_t i = 0; i < count; i++)
-		cJSON_AddItemToArray(history, attempt_json(&rows[i]));
+		json_add_to(history, attempt_json(&rows[i]));
 	attempts_free(rows, count);
 	return ERR_OK;
 }
@@ -70,7 +70,7 @@ static enum err_code add_story(struct run *run, cJSON *deliveries,
 static enum err_code add_notifications(
 	struct run *run, cJSON *object, int64_t seq, struct err *err)
 {
-	cJSON *list = cJSON_AddArrayToObject(object, "notifications");
+	cJSON *list = json_add_array(object, "notifications");
 	struct mail_row *rows;
 	size_t count;
 
@@ -78,15 +78,15 @@ static enum err_code add_notifications(
 		ERR_OK)
 		return err_wrap(err, "reading the notifications");
 	for (size_t i = 0; i < count; i++)
-		cJSON_AddItemToArray(list, notification_json(&rows[i]));
+		json_add_to(list, notification_json(&rows[i]));
 	mail_rows_free(rows, count);
 	return ERR_OK;
 }
 
 void lead_add_content(cJSON *object, const struct lead *lead)
 {
-	cJSON_AddItemToObject(object, "fields", lead_fields_json(lead));
-	cJSON_AddItemToObject(object, "extra",
+	json_add_item(object, "fields", lead_fields_json(lead));
+	json_add_item(object, "extra",
 		lead->extra ? cJSON_Duplicate(lead->extra, true) : cJSON_CreateObject());
 }
 

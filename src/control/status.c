@@ -93,7 +93,7 @@ enum err_code destinations_json(struct run *run, cJSON **out, struct err *err)
 	list = cJSON_CreateArray();
 	for (size_t i = 0; i < count; i++)
 		if (worth_showing(&rows[i]))
-			cJSON_AddItemToArray(list, destination_json(run, &rows[i]));
+			json_add_to(list, destination_json(run, &rows[i]));
 	free(rows);
 	*out = list;
 	return ERR_OK;
@@ -124,7 +124,7 @@ static enum err_code sources_json(struct run *run, cJSON **out, struct err *err)
 	list = cJSON_CreateArray();
 	for (size_t i = 0; i < count; i++)
 		if (rows[i].configured || rows[i].accepted || rows[i].quarantined)
-			cJSON_AddItemToArray(list, source_json(&rows[i]));
+			json_add_to(list, source_json(&rows[i]));
 	free(rows);
 	*out = list;
 	return ERR_OK;
@@ -140,8 +140,7 @@ static void add_program(struct run *run, cJSON *object)
 		json_add_int(object, "uptime_s", live->uptime_ms(live->ctx) / 1000);
 	else
 		json_add_text(object, "uptime_s", NULL);
-	cJSON_AddBoolToObject(
-		object, "intake_only", live && live->intake_only(live->ctx));
+	json_add_bool(object, "intake_only", live && live->intake_only(live->ctx));
 }
 
 /* How mail as a whole is; nothing when none is configured. */
@@ -154,13 +153,13 @@ static void add_mail(struct run *run, cJSON *object, const struct health *stored
 	if (live && !live->status(live->ctx, MAIL_DESTINATION, &status))
 		status = (struct relay_status){.health = *stored};
 	add_health(mail, &status.health);
-	cJSON_AddItemToObject(object, "mail", mail);
+	json_add_item(object, "mail", mail);
 }
 
 static void add_notifications(
 	struct run *run, cJSON *object, const struct notification_counts *counts)
 {
-	cJSON *part = cJSON_AddObjectToObject(object, "notifications");
+	cJSON *part = json_add_object(object, "notifications");
 
 	json_add_int(part, "pending", counts->pending);
 	json_add_int(part, "sent", counts->sent);
@@ -187,10 +186,10 @@ void run_status(struct run *run)
 		reader_accounting(reader, 0, &sum, &err) != ERR_OK ||
 		reader_notification_counts(reader, &mails, &err) != ERR_OK)
 		goto fail;
-	cJSON_AddItemToObject(object, "sources", sources);
+	json_add_item(object, "sources", sources);
 	json_add_int(object, "quarantined", quarantined);
-	cJSON_AddItemToObject(object, "destinations", destinations);
-	cJSON_AddItemToObject(object, "accounting", json_accounting(&sum));
+	json_add_item(object, "destinations", destinations);
+	json_add_item(object, "accounting", json_accounting(&sum));
 	add_notifications(run, object, &mails);
 	answer_done(run, object);
 	return;
@@ -212,7 +211,7 @@ static void check_problem(void *ctx, const char *text)
 {
 	struct check *check = ctx;
 
-	cJSON_AddItemToArray(check->problems, cJSON_CreateString(text));
+	json_add_to(check->problems, cJSON_CreateString(text));
 }
 
 void run_check(struct run *run)
@@ -242,9 +241,9 @@ void run_check(struct run *run)
 		return;
 	}
 	ok = cJSON_GetArraySize(check.problems) == 0 && sum.difference == 0;
-	cJSON_AddBoolToObject(object, "ok", ok);
-	cJSON_AddStringToObject(object, "integrity", ok ? "ok" : "problems");
-	cJSON_AddItemToObject(object, "accounting", json_accounting(&sum));
-	cJSON_AddItemToObject(object, "problems", check.problems);
+	json_add_bool(object, "ok", ok);
+	json_add_text(object, "integrity", ok ? "ok" : "problems");
+	json_add_item(object, "accounting", json_accounting(&sum));
+	json_add_item(object, "problems", check.problems);
 	answer_done(run, object);
 }

@@ -112,10 +112,10 @@ static enum err_code walk(struct mails *mails, struct err *err)
 
 	if (mails->before == INT64_MAX) {
 		code = db_int(db, db_stmt(db, SQL_MAIL_LAST), 0, &mails->before, err);
+		if (code != ERR_OK)
+			return code;
 		mails->before++;
 	}
-	if (code != ERR_OK)
-		return code;
 	from = mails->before > WALK_IDS ? mails->before - WALK_IDS : 0;
 	stmt = db_stmt(db, SQL_MAILS_WALK);
 	sqlite3_bind_int64(stmt, 1, mails->before);
