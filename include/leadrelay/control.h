@@ -35,6 +35,8 @@ struct control_live {
 		void *ctx, struct err *err_out); /* leave intake-only mode */
 	int64_t (*uptime_ms)(void *ctx);
 	bool (*intake_only)(void *ctx);
+	/* an attempt on that delivery began and is not settled yet */
+	bool (*under_way)(void *ctx, const char *destination, int64_t delivery);
 	void *ctx;
 };
 

@@ -119,6 +119,9 @@ struct relay_status {         /* of one destination, now */
 };
 bool relay_status(
 	const struct relay *relay, const char *destination, struct relay_status *out);
+/* Whether an attempt on that delivery began and is not settled yet. */
+bool relay_under_way(
+	const struct relay *relay, const char *destination, int64_t delivery);
 
 /* Starts nothing more; idle(ctx) when the last attempt is settled, at the latest after
  * deadline_ms (then the rest is cancelled: unknown outcomes are not recorded, they are

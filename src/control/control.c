@@ -73,6 +73,7 @@ static const struct command commands[] = {
 	{"report", run_report, check_report},
 	{"notifications", run_notifications, check_notifications},
 	{"prune", run_prune, NULL},
+	{"forget", run_forget, check_forget},
 };
 
 static const struct command *find_command(const cJSON *request, struct err *err)

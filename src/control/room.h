@@ -16,7 +16,7 @@
  * "send":false}
  *   {"command":"notifications", "action":"list|retry", "state":"...", "limit":50,
  * "ids":["..."]}
- *   {"command":"prune"}
+ *   {"command":"prune"}   {"command":"forget", "email":"..."}
  *
  * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
  * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
@@ -164,8 +164,10 @@ void run_check(struct run *run);
 void run_report(struct run *run);
 void run_notifications(struct run *run);
 void run_prune(struct run *run);
+void run_forget(struct run *run);
 
 enum err_code change_check_request(const cJSON *request, int64_t now, struct err *err);
+enum err_code check_forget(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_notifications(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_report(const cJSON *request, int64_t now, struct err *err);
 

@@ -146,6 +146,21 @@ static bool live_status(void *ctx, const char *destination, struct relay_status 
 	return cross(ctx, &crossing) && crossing.found;
 }
 
+static void run_under_way(struct daemon *daemon, struct crossing *crossing)
+{
+	crossing->found =
+		relay_under_way(daemon->relay, crossing->destination, crossing->id);
+	crossing_done(crossing);
+}
+
+static bool live_under_way(void *ctx, const char *destination, int64_t delivery)
+{
+	struct crossing crossing = {
+		.run = run_under_way, .destination = destination, .id = delivery};
+
+	return cross(ctx, &crossing) && crossing.found;
+}
+
 static void run_changed(struct daemon *daemon, struct crossing *crossing)
 {
 	relay_refresh(daemon->relay, crossing->id);
@@ -244,6 +259,7 @@ static bool live_intake_only(void *ctx)
 const struct control_live control_live_daemon = {
 	.status = live_status,
 	.changed = live_changed,
+	.under_way = live_under_way,
 	.park = live_park,
 	.resume_delivery = live_resume_delivery,
 	.uptime_ms = live_uptime_ms,

@@ -314,6 +314,17 @@ bool relay_status(
 	return true;
 }
 
+bool relay_under_way(const struct relay *relay, const char *destination, int64_t delivery)
+{
+	const struct attempt *attempt;
+
+	DL_FOREACH (relay->attempts, attempt)
+		if (attempt->entry && attempt->entry->claimed.delivery == delivery &&
+			strcmp(attempt->lane->name, destination) == 0)
+			return true;
+	return false;
+}
+
 /* ---- the operator's orders ---- */
 
 struct order { /* stored first, then done in memory, then answered */

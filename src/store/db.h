@@ -26,6 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define DB_BUSY_MS 2000 /* how long another connection is waited for */
+
 enum db_mark { /* what a batch holds, for the crash points around its commit */
 	DB_ACCEPTED = 1 << 0,
 	DB_SETTLED = 1 << 1,

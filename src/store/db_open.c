@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUSY_MS 2000
 #define READER_STEPS 4000 /* virtual machine steps between looks at the clock */
 
 /* secure_delete first: what an earlier, interrupted run freed is overwritten, too. */
@@ -215,7 +214,7 @@ static enum err_code open_sqlite(
 		    options->vfs) != SQLITE_OK)
 		return db->sqlite ? db_error(db, err)
 				  : err_set(err, ERR_NOMEM, "out of memory");
-	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+	sqlite3_busy_timeout(db->sqlite, DB_BUSY_MS);
 	/* until all is well: closing changes nothing */
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

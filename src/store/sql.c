@@ -296,6 +296,61 @@ const char *const sql_text[SQL_COUNT] = {
 		"DELETE FROM mail_attempt WHERE (mail, n) IN"
 		" (SELECT mail, n FROM mail_attempt WHERE at <= ?1 ORDER BY at LIMIT ?2)",
 
+	/* forget */
+	[SQL_META_REMOVE] = "DELETE FROM meta WHERE key = ?1",
+	[SQL_TOMBSTONE_AT] = "SELECT at FROM tombstone WHERE hash = ?1",
+	[SQL_TOMBSTONE_ADD] =
+		"INSERT INTO tombstone (hash, at) VALUES (?1, ?2)"
+		" ON CONFLICT (hash) DO UPDATE SET at = max(at, excluded.at)",
+	[SQL_FORGET_LEADS] = "SELECT seq, email, fields, extra, problem, raw"
+			     " FROM lead NOT INDEXED WHERE seq > ?1 AND seq <= ?2"
+			     " AND (email = ?3 COLLATE NOCASE OR instr(lower(fields), ?4)"
+			     " OR instr(lower(coalesce(extra, '')), ?4)"
+			     " OR instr(lower(coalesce(problem, '')), ?4)"
+			     " OR instr(lower(coalesce(raw, '')), ?4))",
+	[SQL_FORGET_GET] = "SELECT state, email, fields, extra, problem, raw FROM lead"
+			   " WHERE seq = ?1",
+	[SQL_FORGET_BLANK] =
+		"UPDATE lead SET fields = ?2, extra = ?3, email = ?4, company = ?5,"
+		" problem = CASE WHEN problem IS NULL THEN NULL ELSE '(erased)' END,"
+		" raw = NULL WHERE seq = ?1",
+	[SQL_FORGET_ARRAY] =
+		"UPDATE lead SET raw = NULL WHERE seq = (SELECT raw_of FROM lead"
+		" WHERE seq = ?1)",
+	[SQL_FORGET_NEXT_CARRIER] = "SELECT min(id) FROM mail WHERE carrier = ?1"
+				    " AND carrier IS NOT NULL AND id <> ?1",
+	[SQL_FORGET_TAKE_OVER] =
+		"UPDATE mail SET (queue, due_at, attempts, few, age_from, outcome, reason) ="
+		" (SELECT queue, due_at, attempts, few, age_from, outcome, reason"
+		"  FROM mail WHERE id = ?1) WHERE id = ?2",
+	[SQL_FORGET_LAST_DELIVERY] = "SELECT max(id) FROM delivery",
+	[SQL_FORGET_LAST_NOTICE] = "SELECT max(id) FROM notice",
+	[SQL_FORGET_LAST_DESTINATION] = "SELECT max(id) FROM destination",
+	[SQL_FORGET_DELIVERIES] =
+		"UPDATE delivery SET error = '(erased)' WHERE id > ?1 AND id <= ?2"
+		" AND error IS NOT NULL AND instr(lower(error), ?3)",
+	[SQL_FORGET_ATTEMPTS] =
+		"UPDATE attempt SET error = '(erased)' WHERE delivery > ?1"
+		" AND delivery <= ?2 AND error IS NOT NULL AND instr(lower(error), ?3)",
+	[SQL_FORGET_MAILS] =
+		"UPDATE mail SET error = '(erased)' WHERE id > ?1 AND id <= ?2"
+		" AND error IS NOT NULL AND instr(lower(error), ?3)",
+	[SQL_FORGET_MAIL_ATTEMPTS] =
+		"UPDATE mail_attempt SET error = '(erased)' WHERE mail > ?1"
+		" AND mail <= ?2 AND error IS NOT NULL AND instr(lower(error), ?3)",
+	[SQL_FORGET_NOTICES] =
+		"UPDATE notice SET text = '(erased)', html = NULL WHERE id > ?1"
+		" AND id <= ?2 AND (instr(lower(text), ?3)"
+		" OR instr(lower(coalesce(html, '')), ?3))",
+	[SQL_FORGET_DESTINATIONS] =
+		"UPDATE destination SET error = '(erased)' WHERE id > ?1 AND id <= ?2"
+		" AND error IS NOT NULL AND instr(lower(error), ?3)",
+	[SQL_FORGET_FINGERPRINTS] =
+		"SELECT kind, source, hash, leads <> (SELECT count(*) FROM lead"
+		"  WHERE seq >= p.lead AND seq < p.lead + p.leads)"
+		" FROM fingerprint p WHERE (kind, source, hash) > (?1, ?2, ?3)"
+		" ORDER BY kind, source, hash LIMIT ?4",
+
 	/* settle: by primary key, and only from the state that was read */
 	[SQL_SETTLE_GET] = "SELECT destination, state FROM delivery WHERE id = ?1",
 	[SQL_SETTLE] =

@@ -6,12 +6,14 @@
  * or moves to where it is).
  */
 #include "leadrelay/fault.h"
+#include "person.h"
 #include "pick.h"
 #include "queue.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define MAX_ROWS 5000
 
@@ -143,6 +145,23 @@ static enum err_code set_fields(
 	return code;
 }
 
+/* Nobody who asked to be forgotten comes back by an operator's hand: neither by --set nor
+ * as a body from before. What such a person sent since then is the person's own wish. */
+static enum err_code check_forgotten(struct db *db, const struct lead *lead,
+	const char *email_before, int64_t received_at, struct err *err)
+{
+	const char *email = lead->fields[FIELD_EMAIL];
+	bool own = email && email_before && strcasecmp(email, email_before) == 0;
+	int64_t forgotten_at = 0;
+	enum err_code code = person_forgotten_at(db, email, &forgotten_at, err);
+
+	if (code != ERR_OK || forgotten_at == 0 || (own && received_at >= forgotten_at))
+		return code;
+	return err_set(err, ERR_STALE,
+		"this person asked to be forgotten (leadctl forget): only a new lead of the"
+		" person's own brings the address back");
+}
+
 static enum err_code read_lead(
 	struct db *db, int64_t seq, struct lead *out, struct err *err)
 {
@@ -183,14 +202,17 @@ static enum err_code write_lead(
 }
 
 /* The lead as it will be, with what --set changes; written unless it is a dry run. */
-static enum err_code edit(struct db *db, const struct job_transition *job, int64_t seq,
-	struct lead *lead, struct err *err)
+static enum err_code edit(struct db *db, const struct job_transition *job,
+	const struct lead_facts *facts, struct lead *lead, struct err *err)
 {
+	int64_t seq = facts->seq;
 	enum err_code code = read_lead(db, seq, lead, err);
 
 	if (code != ERR_OK)
 		return code;
 	code = set_fields(job, lead, err);
+	if (code == ERR_OK)
+		code = check_forgotten(db, lead, facts->email, facts->received_at, err);
 	if (code == ERR_OK && job->set && !job->dry_run)
 		code = write_lead(db, seq, lead, err);
 	if (code != ERR_OK)
@@ -198,15 +220,15 @@ static enum err_code edit(struct db *db, const struct job_transition *job, int64
 	return code;
 }
 
-static enum err_code edit_only(
-	struct db *db, const struct job_transition *job, int64_t seq, struct err *err)
+static enum err_code edit_only(struct db *db, const struct job_transition *job,
+	const struct lead_facts *facts, struct err *err)
 {
 	struct lead lead = LEAD_INIT;
 	enum err_code code;
 
 	if (!job->set)
 		return ERR_OK;
-	code = edit(db, job, seq, &lead, err);
+	code = edit(db, job, facts, &lead, err);
 	if (code == ERR_OK)
 		lead_finish(&lead);
 	return code;
@@ -241,7 +263,7 @@ static enum err_code apply_kept(struct db *db, struct job_transition *job,
 	enum err_code code = ERR_OK;
 
 	if (movable > 0)
-		code = edit_only(db, job, facts->seq, err);
+		code = edit_only(db, job, facts, err);
 	for (size_t i = 0; i < facts->count && code == ERR_OK; i++)
 		if (delivery_matches(&job->selection, &facts->deliveries[i]) &&
 			(every || allowed(job, &facts->deliveries[i])))
@@ -258,7 +280,7 @@ static enum err_code apply_to(struct db *db, struct job_transition *job,
 	for (size_t i = 0; i < facts->count; i++)
 		if (facts->deliveries[i].destination == job->to) {
 			code = allowed(job, &facts->deliveries[i])
-				       ? edit_only(db, job, facts->seq, err)
+				       ? edit_only(db, job, facts, err)
 				       : ERR_OK;
 			return code == ERR_OK ? apply(db, job, &facts->deliveries[i], err)
 					      : code;
@@ -266,7 +288,7 @@ static enum err_code apply_to(struct db *db, struct job_transition *job,
 	job->matched++;
 	job->changed++;
 	job->by_reason[REASON_NONE]++;
-	code = edit_only(db, job, facts->seq, err);
+	code = edit_only(db, job, facts, err);
 	return code == ERR_OK ? create(db, job, facts->seq, job->to, err) : code;
 }
 
@@ -320,7 +342,7 @@ static enum err_code replay_quarantined(struct db *db, struct job_transition *jo
 	const struct lead_facts *facts, struct err *err)
 {
 	struct lead lead = LEAD_INIT;
-	enum err_code code = edit(db, job, facts->seq, &lead, err);
+	enum err_code code = edit(db, job, facts, &lead, err);
 	bool usable;
 
 	if (code != ERR_OK)

@@ -176,6 +176,16 @@ const struct command commands[] = {
 		"The counters against the rows, and the store's integrity. Exit 3 when "
 		"something differs.\n",
 		"leadctl check"},
+	{"forget", cmd_forget, NEED_STATE_DIR, no_options, "forget EMAIL",
+		"erase a person, for good",
+		"Prints the ids of the CRM's records first: those are yours to erase. Then the "
+		"person is\nerased from leads, raw bodies, attempts, notifications and dead "
+		"letters, and from the\nfile's free pages and WAL; pending deliveries become "
+		"discarded. Counts stay, and a keyed\nhash that keeps imports, replays and "
+		"restores from bringing the person back. `-` reads\nthe address from standard "
+		"input. Exit 3: a reader keeps the WAL, or another file in\nstate_dir names "
+		"the person; 4: nobody of that address.\n",
+		"leadctl forget - <address.txt"},
 	{"backup", cmd_backup, NEED_NOTHING, backup_options, "backup FILE [--force]",
 		"copy the outbox, whole and checked",
 		"One consistent file with everything that is committed now, made while the "
@@ -192,8 +202,8 @@ const struct command commands[] = {
 	{NULL, NULL, NEED_NOTHING, NULL, NULL, NULL, NULL, NULL},
 };
 
-static const char *const later[] = {"import", "reconcile", "shape", "forget", "restore",
-	"salvage", "doctor", "init", "tail"};
+static const char *const later[] = {
+	"import", "reconcile", "shape", "restore", "salvage", "doctor", "init", "tail"};
 
 const struct command *command_find(const char *name)
 {

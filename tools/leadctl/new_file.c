@@ -23,7 +23,8 @@ static enum err_code split(struct new_file *out, const char *path, struct err *e
 	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 
 	out->name = strdup(slash ? slash + 1 : path);
-	if (!folder || !out->name || asprintf(&out->partial, "%s.leadctl-partial", out->name) < 0)
+	if (!folder || !out->name ||
+		asprintf(&out->partial, "%s.leadctl-partial", out->name) < 0)
 		err_set(err, ERR_NOMEM, "out of memory");
 	else if (!*out->name || strcmp(out->name, ".") == 0 ||
 		 strcmp(out->name, "..") == 0)

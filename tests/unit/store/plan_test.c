@@ -7,7 +7,7 @@
 
 static const char *const growing[] = {"lead", "delivery", "attempt", "fingerprint", "d",
 	"l", "a", "mail", "m", "mail_attempt", "notice", "attachment", "idle", "i", "x",
-	"match_hash", "h", "imported", "import_repeat", "r", "tombstone"};
+	"match_hash", "h", "imported", "import_repeat", "r", "tombstone", "p"};
 
 /* "SCAN lead", "SCAN delivery USING INDEX ..." */
 static bool scans_growing_table(const char *detail)
