@@ -212,6 +212,36 @@ bool attempt_cancel(struct attempt *attempt)
 	return true;
 }
 
+/* A pause that the destination asked for while this attempt was between two exchanges, or
+ * waited for a token: it holds for every request. */
+static bool is_paused(const struct attempt *attempt)
+{
+	const struct lane *lane = attempt->lane;
+
+	return lane->edition && lane->health.state == HEALTH_THROTTLED &&
+	       relay_now(lane->relay) < lane->health.next_at;
+}
+
+static void end_for_pause(struct attempt *attempt)
+{
+	const struct outcome outcome = {.kind = OUTCOME_THROTTLED,
+		.reason = REASON_THROTTLED,
+		.wait_ms = -1,
+		.error = "the destination asked for a pause before this was sent"};
+
+	if (attempt->entry) {
+		settle_put_back(attempt, &outcome, HEALTH_SAME);
+		return;
+	}
+	if (attempt->about) { /* in doubt for the lead: it is tried again */
+		const struct outcome forbidden = attempt->about->task->outcome;
+
+		settle_put_back(attempt->about, &forbidden, HEALTH_SAME);
+		attempt->about = NULL;
+	}
+	attempt_abandon(attempt);
+}
+
 /* Worker thread. */
 static void work_run(void *ctx)
 {
@@ -239,6 +269,10 @@ static void carry_out(struct attempt *attempt, enum step_kind step)
 
 	if (relay->cancelled && step != STEP_DONE) {
 		attempt_abandon(attempt);
+		return;
+	}
+	if (step == STEP_SEND && is_paused(attempt)) {
+		end_for_pause(attempt);
 		return;
 	}
 	switch (step) {

@@ -174,6 +174,47 @@ static void retry_after_means_no_request_until_then_for_this_one_only(void **sta
 	assert_int_equal(rig_events(&rig, RELAY_OPEN), 1);
 }
 
+/* The second token, ahead of time, cannot be had; the third comes late. The second lead
+ * meets the pause meanwhile. */
+static void throttle_before_the_token_comes(
+	struct rig *r, const struct rig_asked *asked, struct rig_reply *reply)
+{
+	if (strcmp(asked->what, "token") == 0 && r->tokens_asked == 1) {
+		reply->status = 500;
+	} else if (strcmp(asked->what, "token") == 0 && r->tokens_asked == 2) {
+		reply->latency_ms = 40000;
+	} else if (asked->number == 1 && !r->test) {
+		reply->status = 429;
+		reply->retry_after = 300;
+		reply->latency_ms = 30000;
+		r->test = r;
+	}
+}
+
+static void who_waits_for_a_token_obeys_the_pause_too(void **state)
+{
+	(void)state;
+	rig.tokens = true;
+	rig.answer = throttle_before_the_token_comes;
+	rig_configure(&rig, 1, 16);
+	accept_many(1);
+	rig_run(&rig, 3565000);
+	assert_int_equal(rig.sent[0], 1);
+	accept_many(1); /* the token is good for it */
+	rig_run(&rig, 10000);
+	assert_int_equal(rig.sent[0], 2);
+	accept_many(1); /* too old for this one */
+	rig_run(&rig, 50000);
+	assert_int_equal(rig.tokens_asked, 3);
+	assert_int_equal(rig.tokens_at_once, 0);
+	assert_int_equal(rig_status(&rig, 0).health.state, HEALTH_THROTTLED);
+	assert_int_equal(rig.sent[0], 2);
+	rig_run(&rig, 260000);
+	assert_int_equal(rig.sent[0], 2);
+	rig_run(&rig, 60000);
+	assert_int_equal(rig_row(&rig, 0).delivered, 3);
+}
+
 static void throttling_outlives_a_restart(void **state)
 {
 	int sent;
@@ -254,6 +295,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			retry_after_means_no_request_until_then_for_this_one_only,
 			open_two, close_it),
+		cmocka_unit_test_setup_teardown(
+			who_waits_for_a_token_obeys_the_pause_too, open_one, close_it),
 		cmocka_unit_test_setup_teardown(
 			throttling_outlives_a_restart, open_one, close_it),
 		cmocka_unit_test_setup_teardown(
