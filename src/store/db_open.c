@@ -180,13 +180,15 @@ static enum err_code set_up_writer(
 		code = verify_pragmas(db, err);
 	if (code == ERR_OK)
 		code = db_exec(db, sql, err);
-	if (code == ERR_OK)
-		code = prepare_all(db, err);
 	if (code != ERR_OK)
 		return code;
 	sqlite3_wal_hook(db->sqlite, note_wal_pages, db);
+	/* before the statements: a changed option has all of them prepared anew */
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	return ERR_OK;
+	code = prepare_all(db, err);
+	if (code != ERR_OK) /* closing changes nothing */
+		sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return code;
 }
 
 static enum err_code set_up_reader(struct db *db, struct err *err)
@@ -207,6 +209,9 @@ static enum err_code open_sqlite(
 {
 	enum err_code code;
 	int flags = options->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+
+	if (options->create && options->vfs)
+		flags |= SQLITE_OPEN_CREATE;
 
 	if (sqlite3_open_v2(options->path, &db->sqlite,
 		    flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
@@ -234,7 +239,7 @@ enum err_code db_open(struct db **out, const struct db_options *options, struct 
 	enum err_code code = ERR_OK;
 	struct err mine;
 
-	if (!options->readonly)
+	if (!options->readonly && !options->vfs) /* a VFS has files of its own kind */
 		code = make_private(options->path, options->create, err);
 	if (code != ERR_OK)
 		return code;
