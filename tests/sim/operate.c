@@ -1,0 +1,337 @@
+/*
+ * The operator: orders at random moments, through the same room that leadctl and the
+ * control socket use. One row per order.
+ */
+#include "sim.h"
+
+#include "leadrelay/json.h"
+#include "leadrelay/uuid.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- asking ---- */
+
+struct reply_of_control {
+	bool done;
+	char error[256];
+};
+
+static bool on_answer(void *ctx, cJSON *answer)
+{
+	struct reply_of_control *reply = ctx;
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(answer, "error");
+
+	if (cJSON_GetObjectItemCaseSensitive(answer, "done"))
+		reply->done = true;
+	if (error)
+		snprintf(reply->error, sizeof(reply->error), "%s",
+			json_string(error, "text"));
+	cJSON_Delete(answer);
+	return true;
+}
+
+/* Whether it was done. */
+static __attribute__((format(printf, 2, 3))) bool order(
+	struct sim *sim, const char *fmt, ...)
+{
+	const struct control_options control = node_control(sim);
+	struct reply_of_control reply = {.done = false};
+	char text[512];
+	va_list args;
+	cJSON *request;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	request = cJSON_Parse(text);
+	if (!request)
+		abort();
+	while (store_step(sim->node.store) > 0)
+		;
+	control_execute(&control, request, on_answer, NULL, &reply);
+	cJSON_Delete(request);
+	sim->disturbed_at = sim->mono;
+	tell(sim, "order %s: %s", text, reply.done ? "done" : reply.error);
+	return reply.done;
+}
+
+static struct known *some_lead(struct sim *sim)
+{
+	int from = sim->known_count > 20 && chance_percent(&sim->order_chance, 70)
+			   ? sim->known_count - 20
+			   : 0;
+
+	return sim->known_count == 0
+		       ? NULL
+		       : &sim->known[from + chance_below(&sim->order_chance,
+						    sim->known_count - from)];
+}
+
+static const char *id_of(const struct known *known, char out[UUID_TEXT_SIZE])
+{
+	return uuid_text(&known->id, out);
+}
+
+static void excuse(struct known *known)
+{
+	for (int d = 0; d < DESTINATIONS; d++) {
+		known->to[d].succeeded = false;
+		known->to[d].few = 0;
+	}
+}
+
+/* ---- orders ---- */
+
+static void hold(struct sim *sim)
+{
+	struct known *known = some_lead(sim);
+	char id[UUID_TEXT_SIZE];
+
+	if (!known)
+		return;
+	for (int d = 0; d < DESTINATIONS; d++)
+		known->to[d].may_hold = true;
+	order(sim, "{\"command\":\"hold\",\"ids\":[\"%s\"]}", id_of(known, id));
+	oracle_look(sim, known);
+}
+
+static void hold_all(struct sim *sim)
+{
+	int destination = (int)chance_below(&sim->order_chance, DESTINATIONS);
+
+	for (int i = 0; i < sim->known_count; i++)
+		sim->known[i].to[destination].may_hold = true;
+	order(sim, "{\"command\":\"hold\",\"destination\":\"%s\"}",
+		destination_name(destination));
+	oracle_sweep(sim, false);
+}
+
+static void release(struct sim *sim)
+{
+	struct known *known = some_lead(sim);
+	char id[UUID_TEXT_SIZE];
+
+	if (!known)
+		return;
+	order(sim, "{\"command\":\"release\",\"ids\":[\"%s\"]}", id_of(known, id));
+	oracle_look(sim, known);
+}
+
+static void release_all(struct sim *sim)
+{
+	for (int i = 0; i < sim->known_count; i++)
+		for (int d = 0; d < DESTINATIONS; d++)
+			sim->known[i].to[d].stopped_at =
+				0; /* until the sweep says else */
+	order(sim, "{\"command\":\"release\",\"state\":\"held\"}");
+	oracle_sweep(sim, false);
+}
+
+static void discard(struct sim *sim)
+{
+	struct known *known = some_lead(sim);
+	char id[UUID_TEXT_SIZE];
+
+	if (!known)
+		return;
+	for (int d = 0; d < DESTINATIONS; d++)
+		known->to[d].may_discard = true;
+	order(sim, "{\"command\":\"discard\",\"ids\":[\"%s\"]}", id_of(known, id));
+	oracle_look(sim, known);
+}
+
+static void replay(struct sim *sim)
+{
+	struct known *known = some_lead(sim);
+	char id[UUID_TEXT_SIZE];
+
+	if (!known)
+		return;
+	for (int d = 0; d < DESTINATIONS; d++)
+		known->to[d].few = 0;
+	order(sim, "{\"command\":\"replay\",\"ids\":[\"%s\"]}", id_of(known, id));
+	oracle_look(sim, known);
+}
+
+static void replay_dead(struct sim *sim)
+{
+	for (int i = 0; i < sim->known_count; i++)
+		for (int d = 0; d < DESTINATIONS; d++)
+			sim->known[i].to[d].few = 0;
+	order(sim, "{\"command\":\"replay\",\"state\":\"dead\"}");
+	oracle_sweep(sim, false);
+}
+
+static void replay_again(struct sim *sim)
+{
+	struct known *known = some_lead(sim);
+	char id[UUID_TEXT_SIZE];
+
+	if (!known)
+		return;
+	excuse(known);
+	order(sim, "{\"command\":\"replay\",\"ids\":[\"%s\"],\"again\":true}",
+		id_of(known, id));
+	for (int d = 0; d < DESTINATIONS; d++)
+		known->to[d].creates++; /* the archive may have it once more */
+	oracle_look(sim, known);
+}
+
+/* What quarantine holds becomes a lead by it. */
+static void replay_mended(struct sim *sim)
+{
+	struct known *known = some_lead(sim);
+	char id[UUID_TEXT_SIZE];
+
+	if (!known)
+		return;
+	excuse(known);
+	if (known->quarantined)
+		order(sim,
+			"{\"command\":\"replay\",\"ids\":[\"%s\"],\"set\":{\"last_name\":\"Q\","
+			"\"email\":\"u%d.0@example.com\"}}",
+			id_of(known, id), known->body);
+	else
+		order(sim,
+			"{\"command\":\"replay\",\"ids\":[\"%s\"],\"set\":{\"city\":\"Porto\"}}",
+			id_of(known, id));
+	oracle_look(sim, known);
+}
+
+static void replay_to(struct sim *sim)
+{
+	struct known *known = some_lead(sim);
+	int destination = (int)chance_below(&sim->order_chance, DESTINATIONS);
+	char id[UUID_TEXT_SIZE];
+
+	if (!known)
+		return;
+	order(sim, "{\"command\":\"replay\",\"ids\":[\"%s\"],\"to\":\"%s\"}",
+		id_of(known, id), destination_name(destination));
+	oracle_look(sim, known);
+}
+
+static void park(struct sim *sim)
+{
+	int destination = (int)chance_below(&sim->order_chance, DESTINATIONS);
+
+	sim->peers[destination].ever_parked = true;
+	if (order(sim,
+		    "{\"command\":\"destinations\",\"action\":\"park\",\"name\":\"%s\","
+		    "\"why\":\"looking\"}",
+		    destination_name(destination)))
+		sim->peers[destination].orders_parked_at = sim->mono;
+}
+
+static void resume_one(struct sim *sim, int destination)
+{
+	sim->peers[destination].orders_parked_at = 0;
+	if (order(sim,
+		    "{\"command\":\"destinations\",\"action\":\"resume\",\"name\":\"%s\"}",
+		    destination_name(destination)))
+		sim->peers[destination].closed_until = 0; /* it may be asked at once */
+}
+
+static void resume(struct sim *sim)
+{
+	resume_one(sim, (int)chance_below(&sim->order_chance, DESTINATIONS));
+}
+
+static void resume_delivery(struct sim *sim)
+{
+	order(sim, "{\"command\":\"resume\"}");
+}
+
+static void prune(struct sim *sim)
+{
+	order(sim, "{\"command\":\"prune\"}");
+}
+
+static void check(struct sim *sim)
+{
+	order(sim, "{\"command\":\"check\"}");
+	order(sim, "{\"command\":\"status\"}");
+}
+
+static void put_back(struct sim *sim, int64_t unused)
+{
+	(void)unused;
+	if (node_alive(sim) && !sim->node.stopping)
+		node_reload(sim, (1u << DESTINATIONS) - 1, sim->profile.concurrency);
+	else
+		sim_later(sim, 10 * MINUTE, put_back, 0);
+}
+
+/* Now and then a destination goes, and comes back later. */
+static void reload(struct sim *sim)
+{
+	unsigned all = (1u << DESTINATIONS) - 1;
+	unsigned configured = all;
+
+	if (chance_percent(&sim->order_chance, 40)) {
+		configured &=
+			~(1u << chance_between(&sim->order_chance, SECOND_CRM, ARCHIVE));
+		sim_later(sim, chance_between(&sim->order_chance, MINUTE, 2 * DAY),
+			put_back, 0);
+	}
+	node_reload(sim, configured, (int)chance_between(&sim->order_chance, 1, 16));
+}
+
+static void restart(struct sim *sim)
+{
+	node_stop(sim);
+}
+
+static const struct {
+	const char *name;
+	int weight;
+	void (*run)(struct sim *sim);
+} orders[] = {
+	{"hold", 6, hold},
+	{"hold all", 2, hold_all},
+	{"release", 5, release},
+	{"release all", 3, release_all},
+	{"discard", 3, discard},
+	{"replay", 5, replay},
+	{"replay dead", 5, replay_dead},
+	{"replay --again", 4, replay_again},
+	{"replay --set", 5, replay_mended},
+	{"replay --to", 3, replay_to},
+	{"park", 4, park},
+	{"resume", 6, resume},
+	{"resume delivery", 3, resume_delivery},
+	{"prune", 3, prune},
+	{"check", 2, check},
+	{"reload", 5, reload},
+	{"restart", 4, restart},
+};
+
+void operate(struct sim *sim, int64_t unused)
+{
+	int sum = 0, at;
+	size_t i = 0;
+
+	(void)unused;
+	if (!node_alive(sim) || sim->node.stopping)
+		return;
+	for (size_t k = 0; k < sizeof(orders) / sizeof(orders[0]); k++)
+		sum += orders[k].weight;
+	at = (int)chance_below(&sim->order_chance, sum);
+	while (at >= orders[i].weight)
+		at -= orders[i++].weight;
+	sim->tallies.orders++;
+	orders[i].run(sim);
+}
+
+void operate_tidy(struct sim *sim)
+{
+	node_reload(sim, (1u << DESTINATIONS) - 1, sim->profile.concurrency);
+	for (int d = 0; d < DESTINATIONS; d++)
+		if (sim->peers[d].ever_parked)
+			resume_one(sim, d);
+	if (sim->node.intake_only)
+		resume_delivery(sim);
+}
