@@ -215,8 +215,10 @@ static bool read_host(const char *url, bool *implicit_out, char *out, size_t siz
 	if (!*implicit_out && strncasecmp(url, "smtp://", 7) != 0)
 		return false;
 	at = url + (*implicit_out ? 8 : 7);
-	len = *at == '[' ? strcspn(at, "]") + 1 : strcspn(at, ":/?#@");
-	if (len == 0 || len >= size || strpbrk(at, "@?# \t\r\n") || !port_fits(at + len))
+	len = strcspn(at, *at == '[' ? "]" : ":/?#@");
+	len += at[len] == ']';
+	if (len == 0 || (*at == '[' && at[len - 1] != ']') || len >= size ||
+		strpbrk(at, "@?# \t\r\n") || !port_fits(at + len))
 		return false;
 	snprintf(out, size, "%.*s", (int)len, at);
 	return true;

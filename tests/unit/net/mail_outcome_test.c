@@ -118,7 +118,7 @@ static void settings_must_go_together(void **state)
 	static char ports[][40] = {"smtp://mail.contoso.com:99999",
 		"smtp://mail.contoso.com:0",
 		"smtp://mail.contoso.com:", "smtp://mail.contoso.com:25x",
-		"smtps://[::1]25"};
+		"smtps://[::1]25", "smtp://[::1"};
 	static char account[] = "smtp://u:p@mail.contoso.com", secret[] = "x";
 
 	(void)state;
