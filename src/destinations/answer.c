@@ -83,7 +83,7 @@ int answer_dop_hint(const struct http_answer *answer)
 
 const char *answer_location(const struct http_answer *answer, char *out, size_t size)
 {
-	char *host;
+	char *host, *user;
 
 	if (!http_answer_header(answer, "Location", out, size)) {
 		out[0] = '\0';
@@ -92,5 +92,8 @@ const char *answer_location(const struct http_answer *answer, char *out, size_t 
 	host = strstr(out, "://");
 	host = host ? host + 3 : out;
 	host[strcspn(host, "/?#")] = '\0';
+	user = strrchr(host, '@');
+	if (user)
+		memmove(host, user + 1, strlen(user));
 	return out;
 }

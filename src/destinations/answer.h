@@ -23,7 +23,7 @@ void answer_failed(struct outcome *out, const struct http_answer *answer,
 /* Milliseconds, -1 without a usable Retry-After. */
 int64_t answer_retry_after(const struct http_answer *answer, int64_t now);
 int answer_dop_hint(const struct http_answer *answer); /* 0: none */
-/* The scheme and host of Location, or "" : its query may hold anything. */
+/* The scheme and host of Location, or "": its user and query may hold anything. */
 const char *answer_location(const struct http_answer *answer, char *out, size_t size);
 
 #endif

@@ -100,6 +100,7 @@ static enum step_kind repair_or_end(struct step *step, enum stage stage)
 static enum step_kind take_created(struct step *step)
 {
 	struct outcome *outcome = &step->reading.outcome;
+	const char *authorization = token_authorization(step->dynamics->base.token);
 	struct buf text = BUF_INIT;
 
 	if (step->answer->status == 201 || step->answer->status == 204) {
@@ -110,7 +111,8 @@ static enum step_kind take_created(struct step *step)
 		"creating the lead: HTTP %ld, where only 201 or 204 says that "
 		"it was created: ",
 		step->answer->status);
-	words_of_body(&text, buf_str(&step->answer->body), step->answer->body.len);
+	dynamics_add_body(&text, &step->answer->body,
+		authorization ? authorization + strlen("Bearer ") : NULL);
 	mean(step, OUTCOME_RETRY, REASON_PROTOCOL, buf_str(&text),
 		"check url: something else answers there");
 	outcome->few = true;

@@ -273,7 +273,7 @@ static enum outcome_kind kind_of(enum verdict verdict)
 	return kinds[verdict];
 }
 
-static void add_body(struct buf *text, const struct buf *body, const char *secret)
+void dynamics_add_body(struct buf *text, const struct buf *body, const char *secret)
 {
 	struct buf copy = BUF_INIT;
 
@@ -299,10 +299,11 @@ static void describe(struct dynamics_reading *reading, const struct http_answer 
 		words_add(&text, buf_str(&reading->message), reading->message.len,
 			WORDS_MAX);
 	} else {
-		add_body(&text, &answer->body, secret);
+		dynamics_add_body(&text, &answer->body, secret);
 	}
 	if (reading->code != 0)
 		buf_addf(&text, " (0x%08X)", (unsigned)reading->code);
+	words_hide(&text, secret);
 	words_put(reading->outcome.error, sizeof(reading->outcome.error), buf_str(&text));
 	buf_finish(&text);
 }

@@ -43,6 +43,8 @@ struct dynamics_reading {
 void dynamics_read(struct dynamics_reading *reading, const struct http_answer *answer,
 	const char *step, bool writes, const char *secret, int64_t now);
 void dynamics_reading_finish(struct dynamics_reading *reading);
+/* Appends words_of_body without the secret (NULL: none). */
+void dynamics_add_body(struct buf *text, const struct buf *body, const char *secret);
 
 /* "0x80040237" (any case), "80040237", "-2147220937", "2147746359"; 0: not a code. */
 uint32_t dynamics_code_parse(const char *text);

@@ -344,6 +344,7 @@ static enum token_result fail_on_redirect(
 	buf_addf(&text, ": HTTP %ld: redirected to ", answer->status);
 	answer_location(answer, location, sizeof(location));
 	words_add(&text, location, strlen(location), 200);
+	hide_secrets(token, &text);
 	put_error(outcome, &text);
 	words_put(outcome->remedy, sizeof(outcome->remedy),
 		"check authority and token_url: redirects are not followed");

@@ -117,20 +117,23 @@ void words_expand(char *out, size_t size, const char *pattern, const char *name)
 	buf_finish(&text);
 }
 
+/* A body may hold NULs: what stands behind one counts too. */
 static void hide_exact(struct buf *text, const char *secret)
 {
 	struct buf clean = BUF_INIT;
 	const char *at = buf_str(text);
-	const char *found;
+	const char *end = at + text->len;
+	size_t size = strlen(secret);
+	const char *found = memmem(at, text->len, secret, size);
 
-	if (!strstr(at, secret))
+	if (!found)
 		return;
-	while ((found = strstr(at, secret)) != NULL) {
+	for (; found; found = memmem(at, (size_t)(end - at), secret, size)) {
 		buf_add(&clean, at, (size_t)(found - at));
 		buf_adds(&clean, "***");
-		at = found + strlen(secret);
+		at = found + size;
 	}
-	buf_adds(&clean, at);
+	buf_add(&clean, at, (size_t)(end - at));
 	buf_wipe(text);
 	*text = clean;
 }

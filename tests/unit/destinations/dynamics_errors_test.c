@@ -247,7 +247,7 @@ static void a_sentence_tells_step_status_words_and_code(void **state)
 		"creating the lead: HTTP 403: missing prvCreateLead for *** (0x80040220)");
 	assert_int_equal(reading.outcome.dop_hint, 12);
 	dynamics_reading_finish(&reading);
-	reading = read_answer(302, "Location: https://login.x/?secret=1\n", "");
+	reading = read_answer(302, "Location: https://user:pass@login.x/?secret=1\n", "");
 	assert_string_equal(reading.outcome.error,
 		"creating the lead: HTTP 302: redirected to https://login.x");
 	dynamics_reading_finish(&reading);

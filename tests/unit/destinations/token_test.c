@@ -369,7 +369,7 @@ static void the_services_own_trouble_is_no_refusal(void **state)
 			REASON_SERVER_ERROR, -1},
 		{400, NULL, "{\"error\":\"invalid_grant\",\"error_codes\":[50196]}",
 			OUTCOME_THROTTLED, REASON_THROTTLED, 300000},
-		{302, "Location: https://portal.example/login?secret=1\n", "",
+		{302, "Location: https://u:p@portal.example/login?secret=1\n", "",
 			OUTCOME_ENVIRONMENT, REASON_ENVIRONMENT, -1},
 		{404, NULL, "", OUTCOME_ENVIRONMENT, REASON_ENVIRONMENT, -1},
 		{400, NULL, "{\"error\":\"invalid_resource\",\"error_codes\":[500011]}",
@@ -390,6 +390,7 @@ static void the_services_own_trouble_is_no_refusal(void **state)
 		assert_int_equal(outcome.reason, e->reason);
 		assert_int_equal(outcome.wait_ms, e->wait_ms);
 		assert_null(strstr(outcome.error, "secret=1"));
+		assert_null(strstr(outcome.error, "u:p@"));
 		assert_false(token_fetching(f.token));
 		teardown(&f);
 	}

@@ -67,6 +67,18 @@ static void secrets_are_hidden_bare_and_encoded(void **state)
 	buf_finish(&text);
 }
 
+static void a_nul_hides_no_secret(void **state)
+{
+	struct buf text = BUF_INIT;
+
+	(void)state;
+	buf_add(&text, "a\0s~cr/t+= s%7Ecr%2Ft%2B%3D", 27);
+	words_hide(&text, "s~cr/t+=");
+	assert_int_equal(text.len, 9);
+	assert_memory_equal(text.data, "a\0*** ***", 10);
+	buf_finish(&text);
+}
+
 static void a_column_is_found_as_a_word(void **state)
 {
 	const char *text = "the nickname_x and Name of it";
@@ -83,6 +95,7 @@ int main(void)
 		cmocka_unit_test(a_page_is_told_by_its_title),
 		cmocka_unit_test(a_text_is_cut_between_characters),
 		cmocka_unit_test(secrets_are_hidden_bare_and_encoded),
+		cmocka_unit_test(a_nul_hides_no_secret),
 		cmocka_unit_test(a_column_is_found_as_a_word),
 	};
 
