@@ -307,6 +307,10 @@ static enum MHD_Result on_complete(struct inbound *in)
 {
 	in->complete_ns = uv_hrtime();
 	in->stage = STAGE_WORKING;
+	/* libmicrohttpd takes chunks more freely than RFC 9112 writes them: where
+	 * somebody in front reads them another way, the next request is not the one we
+	 * would see */
+	in->must_close = in->must_close || in->framing.chunked;
 	if (in->overflow && !in->response)
 		refuse_overflow(in);
 	if (!in->response) {
