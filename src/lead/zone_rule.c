@@ -170,7 +170,8 @@ static int64_t instant_of(const struct zone_date *date, int year, int32_t offset
 	return day * DAY + date->time - offset;
 }
 
-/* The changes of the years around, in no order: the last one at or before seconds says
+/* The changes of the years around (one of them may fall a week into the next year or the
+ * one before), in no order: the last one at or before seconds says
  * the offset, the next one ends it. */
 struct zone_span zone_rule_span(const struct zone_rule *rule, int64_t seconds)
 {
@@ -180,7 +181,7 @@ struct zone_span zone_rule_span(const struct zone_rule *rule, int64_t seconds)
 
 	if (!rule->has_dst)
 		return span;
-	for (int y = year - 1; y <= year + 1; y++) {
+	for (int y = year - 2; y <= year + 1; y++) {
 		int64_t begin = instant_of(&rule->begin, y, rule->standard);
 		int64_t end = instant_of(&rule->end, y, rule->dst);
 
