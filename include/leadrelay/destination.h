@@ -96,6 +96,7 @@ struct destination_kind {
 	const char *name; /* "dynamics365" */
 	/* The keys that not every destination has; ends with a NULL name. */
 	const struct destination_key *keys;
+	bool url_query; /* url may have a query, which may hold a secret */
 	bool keeps_key; /* recognises a repeat by our id: restore need not hold its
 			   deliveries */
 	/* Checks what the configuration parser cannot know; errors name the key. Borrows

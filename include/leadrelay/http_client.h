@@ -62,6 +62,7 @@ struct http_answer {
 	struct buf headers; /* as received, "Name: value\n" */
 	struct buf body;
 	int64_t duration_ms;
+	long proxy_status;              /* a proxy's refusal to connect us, 0: none */
 	char address[64];               /* the peer's address, "" when not connected */
 	int64_t certificate_expires_at; /* wall ms of the peer's leaf certificate, 0
 					   unknown (filled for connection checks) */

@@ -121,7 +121,10 @@ struct destination_settings {
 	struct route_settings route;
 	int max_concurrency;
 	int64_t probe_interval_ms;
-	char *path; /* file */
+	char *path;               /* file */
+	char *method;             /* https: "POST" */
+	struct pair_list headers; /* https */
+	struct secret secret;     /* https: what signs, one or two */
 };
 
 enum smtp_tls { SMTP_TLS_REQUIRED, SMTP_TLS_NONE };

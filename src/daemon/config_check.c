@@ -26,18 +26,24 @@ void key_problem(struct reading *in, const yaml_node_t *node, int line, const ch
 	path_pop(in, before);
 }
 
-/* When it expires; 0 after a problem. */
-static int64_t certificate_check(struct reading *in, const yaml_node_t *node, int line,
-	const char *certificate, const char *key)
+/* When it expires; 0 after a problem, told of the key `name`. */
+static int64_t certificate_pair_problem(struct reading *in, const yaml_node_t *node,
+	int line, const char *name, const char *certificate, const char *key)
 {
 	int64_t expires = 0;
 	struct err err;
 
 	if (certificate_pair_check(certificate, key, &expires, &err) == ERR_OK)
 		return expires;
-	key_problem(in, node, line, "certificate",
+	key_problem(in, node, line, name,
 		"a PEM certificate and the private key that belongs to it", err.text);
 	return 0;
+}
+
+static int64_t certificate_check(struct reading *in, const yaml_node_t *node, int line,
+	const char *certificate, const char *key)
+{
+	return certificate_pair_problem(in, node, line, "certificate", certificate, key);
 }
 
 static void warn_certificate(
@@ -179,7 +185,7 @@ static bool is_pasted_page(const char *name, const char *host)
 
 /* https, or http where nobody can listen, or where the operator takes the risk. */
 static void check_secure(struct reading *in, const yaml_node_t *node, int line,
-	const char *name, const char *text, bool allow_plain)
+	const char *name, const char *text, bool allow_plain, bool query)
 {
 	struct url_parts url;
 
@@ -190,7 +196,7 @@ static void check_secure(struct reading *in, const yaml_node_t *node, int line,
 		key_problem(in, node, line, name,
 			"https://, http:// on loopback, or allow_plain: true beside it",
 			"http:// would send secrets and leads in the clear");
-	if (url.has_query && !is_pasted_page(name, url.host))
+	if (url.has_query && !query && !is_pasted_page(name, url.host))
 		key_problem(in, node, line, name, "end the address before ? and #",
 			"an address with a query or fragment");
 }
@@ -198,8 +204,8 @@ static void check_secure(struct reading *in, const yaml_node_t *node, int line,
 void check_auth_urls(struct reading *in, const yaml_node_t *node, int line,
 	const struct auth_settings *auth, bool allow_plain)
 {
-	check_secure(in, node, line, "authority", auth->authority, allow_plain);
-	check_secure(in, node, line, "token_url", auth->token_url, allow_plain);
+	check_secure(in, node, line, "authority", auth->authority, allow_plain, false);
+	check_secure(in, node, line, "token_url", auth->token_url, allow_plain, false);
 }
 
 static void check_destination_auth(struct reading *in, const yaml_node_t *node, int line,
@@ -213,9 +219,30 @@ static void check_destination_auth(struct reading *in, const yaml_node_t *node, 
 	path_pop(in, before);
 }
 
+/* "destination crm: url: what is wrong" at the line of url, or of url_file. */
+static void kind_problem(
+	struct reading *in, const yaml_node_t *node, int line, const struct err *err)
+{
+	const char *at = err->code == ERR_NOMEM ? NULL : strstr(err->text, ": ");
+	const char *wrong = at ? strstr(at + 2, ": ") : NULL;
+	char key[64], file_key[80];
+	size_t before;
+
+	if (!wrong || (size_t)(wrong - at - 2) >= sizeof(key)) {
+		problem_of(in, line, NULL, err);
+		return;
+	}
+	snprintf(key, sizeof(key), "%.*s", (int)(wrong - at - 2), at + 2);
+	snprintf(file_key, sizeof(file_key), "%s_file", key);
+	line = line_of(in, node, key, line_of(in, node, file_key, line));
+	before = path_push(in, key);
+	problem(in, line, NULL, "%s", wrong + 2);
+	path_pop(in, before);
+}
+
 /* The kind's own word: it reads and checks what only it knows. */
-static void check_by_kind(
-	struct reading *in, int line, const struct destination_settings *destination)
+static void check_by_kind(struct reading *in, const yaml_node_t *node, int line,
+	const struct destination_settings *destination)
 {
 	struct destination *made;
 	struct err err;
@@ -223,11 +250,45 @@ static void check_by_kind(
 	if (destination_create(&made, destination, &entropy_system, &err) == ERR_OK)
 		destination_destroy(made);
 	else
-		problem_of(in, line, NULL, &err);
+		kind_problem(in, node, line, &err);
+}
+
+/* Both or none, and a pair; its end is the credential's. */
+static void check_client_certificate(struct reading *in, const yaml_node_t *node,
+	int line, struct destination_settings *destination)
+{
+	const struct route_settings *route = &destination->route;
+	int64_t expires_at;
+
+	if (!route->client_certificate != !route->client_key) {
+		key_problem(in, node, line,
+			route->client_key ? "client_certificate" : "client_key",
+			"both client_certificate and client_key, or neither", "missing");
+		return;
+	}
+	if (!route->client_certificate)
+		return;
+	expires_at = certificate_pair_problem(in, node, line, "client_certificate",
+		route->client_certificate, route->client_key);
+	if (!destination->auth.expires_at)
+		destination->auth.expires_at = expires_at;
+}
+
+/* Power Automate and Azure Functions put their key there. */
+static void warn_query(struct reading *in, const struct destination_settings *destination)
+{
+	bool query = destination_kind_find(destination->kind)->url_query &&
+		     destination->url && strchr(destination->url, '?');
+
+	if (query && (in->mode & S_IRWXO))
+		warning(in,
+			"the url of destination %s has a query, which may hold a secret, and "
+			"everybody on this machine can read this file: chmod o= %s",
+			destination->name, in->file);
 }
 
 void check_destination(struct reading *in, int line, yaml_node_t *node,
-	const struct destination_settings *destination)
+	struct destination_settings *destination)
 {
 	const struct destination_settings *other = in->config->destinations;
 	size_t before = in->problem_count;
@@ -241,15 +302,18 @@ void check_destination(struct reading *in, int line, yaml_node_t *node,
 				"another destination has this name");
 			break;
 		}
-	check_secure(
-		in, node, line, "url", destination->url, destination->route.allow_plain);
+	check_secure(in, node, line, "url", destination->url,
+		destination->route.allow_plain,
+		destination_kind_find(destination->kind)->url_query);
 	check_destination_auth(in, node, line, destination);
 	if (destination->route.ca_file &&
 		certificate_bundle_check(destination->route.ca_file, &err) != ERR_OK)
 		key_problem(in, node, line, "ca_file",
 			"a PEM file with the certificates to trust", err.text);
+	check_client_certificate(in, node, line, destination);
 	if (in->problem_count == before)
-		check_by_kind(in, line, destination);
+		check_by_kind(in, node, line, destination);
+	warn_query(in, destination);
 }
 
 /* ---- the whole file ---- */

@@ -1,5 +1,5 @@
-/* Whether a reload brought a destination new credentials: a parked one then asks again.
- */
+/* Whether a reload brought a destination new credentials, or another way to it: a parked
+ * one then asks again. */
 #include "config_read.h"
 
 #include <string.h>
@@ -64,6 +64,28 @@ static bool auth_differs(const struct config *before, const struct auth_settings
 	       files_differ(before, a->key, after, b->key);
 }
 
+static bool pairs_differ(const struct pair_list *a, const struct pair_list *b)
+{
+	if (a->count != b->count)
+		return true;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
+			strcmp(a->items[i].value, b->items[i].value) != 0)
+			return true;
+	return false;
+}
+
+/* What lets a connection be made, or refused. */
+static bool route_differs(const struct config *before, const struct route_settings *a,
+	const struct config *after, const struct route_settings *b)
+{
+	return a->allow_private != b->allow_private || texts_differ(a->proxy, b->proxy) ||
+	       files_differ(before, a->ca_file, after, b->ca_file) ||
+	       files_differ(
+		       before, a->client_certificate, after, b->client_certificate) ||
+	       files_differ(before, a->client_key, after, b->client_key);
+}
+
 static bool mail_differs(const struct config *before, const struct config *after)
 {
 	const struct smtp_settings *a = &before->mail.smtp;
@@ -88,5 +110,8 @@ bool config_credentials_changed(
 	new = find(after, destination);
 	if (!old || !new)
 		return old != new;
-	return auth_differs(before, &old->auth, after, &new->auth);
+	return auth_differs(before, &old->auth, after, &new->auth) ||
+	       secrets_differ(&old->secret, &new->secret) ||
+	       pairs_differ(&old->headers, &new->headers) ||
+	       route_differs(before, &old->route, after, &new->route);
 }

@@ -59,6 +59,8 @@ static const struct choice duplicates_choices[] = {
 
 static const struct choice token_versions[] = {
 	{"v1", 1, false}, {"v2", 2, false}, {NULL, 0, false}};
+static const struct choice http_methods[] = {
+	{"POST", 0, false}, {"PUT", 0, false}, {"PATCH", 0, false}, {NULL, 0, false}};
 static const struct choice http_versions[] = {
 	{"1.1", 0, false}, {"2", 1, false}, {NULL, 0, false}};
 
@@ -331,6 +333,43 @@ const struct key destination_keys[] = {
 		.own = true,
 		AT(path),
 		.allowed = "the file that leads are added to"},
+	{.name = "method",
+		.scalar = take_word,
+		.fallback = "POST",
+		AT(method),
+		.own = true,
+		.choices = http_methods},
+	{.name = "headers",
+		.node = take_headers,
+		AT(headers),
+		.own = true,
+		.max = 16,
+		.allowed =
+			"header name: value (or NAME_file: a file with the value), at most 16"},
+	{.name = "secret",
+		.secret = true,
+		AT(secret),
+		.own = true,
+		.min = 1,
+		.max = 2,
+		.allowed =
+			"whsec_ and base64, or a text of 16 to 256 bytes; a second line signs too"},
+	{.name = "client_certificate",
+		.scalar = take_pem,
+		.own = true,
+		AT(route.client_certificate),
+		.allowed = "a PEM file: our certificate, then those that signed it"},
+	{.name = "client_key",
+		.scalar = take_pem,
+		.own = true,
+		AT(route.client_key),
+		.allowed =
+			"a PEM file with client_certificate's private key, without a passphrase"},
+	{.name = "allow_private",
+		.scalar = take_bool,
+		.fallback = "false",
+		.own = true,
+		AT(route.allow_private)},
 	{.name = "contacts",
 		.node = take_contacts,
 		AT(contacts),

@@ -325,6 +325,97 @@ void take_destination_set(struct reading *in, const struct key *key, int line,
 	read_pairs(in, key, line, node, target, is_column, is_any_name, true);
 }
 
+/* ---- headers ---- */
+
+static bool is_header_name(struct reading *in, int line, const char *name)
+{
+	static const char characters[] = "abcdefghijklmnopqrstuvwxyz"
+					 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789!#$%&'*+-.^_`|~";
+	char shown[QUOTED_SIZE];
+
+	if (*name && strlen(name) <= 128 && name[strspn(name, characters)] == '\0')
+		return true;
+	problem(in, line, "letters, digits and - at most 128, such as X-Api-Key",
+		"%s cannot be the name of a header", quoted(name, shown));
+	return false;
+}
+
+/* What usually lets somebody in; a value taken whole from ${VAR} does not stand here. */
+static bool holds_secret(const char *name, const yaml_node_t *value)
+{
+	static const char *const words[] = {
+		"auth", "cookie", "key", "password", "secret", "signature", "token"};
+	const char *raw = value->type == YAML_SCALAR_NODE
+				  ? (const char *)value->data.scalar.value
+				  : "";
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		found = found || strcasestr(name, words[i]);
+	return found && !is_variable_only(raw);
+}
+
+/* NAME_file: the value is the one line of that file. */
+static void header_from_file(struct reading *in, const struct key *key, int line,
+	yaml_node_t *node, const char *name, size_t len, struct pair_list *list)
+{
+	const struct key one = {.name = memory_text(in->memory, name, len),
+		.allowed = "one line",
+		.min = 1,
+		.max = 1};
+	struct secret secret = {0};
+
+	(void)key;
+	if (!one.name || !is_header_name(in, line, one.name))
+		return;
+	take_secret(in, &one, line, node, &secret);
+	if (secret.count == 1)
+		append_pair(in, list, one.name, secret.values[0], false);
+}
+
+static void header_item(struct reading *in, const struct key *key, int line,
+	yaml_node_t *node, const yaml_node_pair_t *pair, struct pair_list *list)
+{
+	static const char file[] = "_file";
+	const size_t tail = sizeof(file) - 1;
+	yaml_node_t *value = node_at(in, pair->value);
+	const char *name = node_key(in, pair, &line);
+	size_t len = strlen(name), before;
+	char *text;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (strcasecmp(list->items[i].name, name) == 0)
+			problem(in, line, key->allowed, "%s stands twice", name);
+	if (len > tail && strcmp(name + len - tail, file) == 0) {
+		header_from_file(in, key, line, node, name, len - tail, list);
+		return;
+	}
+	before = path_push(in, name);
+	text = scalar_text(in, line, value, key->allowed);
+	if (is_header_name(in, line, name) && text)
+		append_pair(in, list, name, text, false);
+	if (holds_secret(name, value))
+		want_private(in, line);
+	path_pop(in, before);
+}
+
+void take_headers(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target)
+{
+	struct pair_list *list = target;
+
+	if (!is_mapping(in, key, line, node))
+		return;
+	if (node->data.mapping.pairs.top - node->data.mapping.pairs.start > key->max) {
+		problem(in, line, key->allowed, "too many headers");
+		return;
+	}
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+		pair < node->data.mapping.pairs.top; pair++)
+		header_item(in, key, line, node, pair, list);
+}
+
 static void pattern_item(struct reading *in, const struct key *key, int line,
 	const char *text, struct text_list *list)
 {

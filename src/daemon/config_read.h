@@ -104,6 +104,8 @@ char *expand(struct reading *in, int line, const char *text);
 char *scalar_text(
 	struct reading *in, int line, const yaml_node_t *node, const char *allowed);
 bool node_is_plain(const yaml_node_t *node); /* without quotes */
+/* The whole value is one ${VAR}: the file does not hold the secret. */
+bool is_variable_only(const char *raw);
 
 /* ---- keys: the tables ---- */
 
@@ -181,6 +183,9 @@ void take_bool(struct reading *in, const struct key *key, int line, const char *
 	void *target);
 void take_choice(struct reading *in, const struct key *key, int line, const char *text,
 	void *target);
+/* One of the choices, kept as its name. */
+void take_word(struct reading *in, const struct key *key, int line, const char *text,
+	void *target);
 void take_flag_choice(struct reading *in, const struct key *key, int line,
 	const char *text, void *target);
 void take_url(struct reading *in, const struct key *key, int line, const char *text,
@@ -219,6 +224,8 @@ void take_mail(struct reading *in, const struct key *key, int line, yaml_node_t 
 	void *target);
 void take_reports(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
+void take_headers(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target);
 void take_source_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target);
 void take_source_set(struct reading *in, const struct key *key, int line,
@@ -252,7 +259,7 @@ void check_auth(struct reading *in, int line, yaml_node_t *node, void *target);
 void check_source(struct reading *in, int line, yaml_node_t *node,
 	const struct source_settings *source);
 void check_destination(struct reading *in, int line, yaml_node_t *node,
-	const struct destination_settings *destination);
+	struct destination_settings *destination);
 /* What only the whole file knows: names that exist, destinations that are used. */
 void check_whole(struct reading *in);
 

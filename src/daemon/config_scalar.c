@@ -282,6 +282,15 @@ void take_choice(struct reading *in, const struct key *key, int line, const char
 		*(int *)target = choice->value;
 }
 
+void take_word(struct reading *in, const struct key *key, int line, const char *text,
+	void *target)
+{
+	const struct choice *choice = find_choice(in, key, line, text);
+
+	if (choice)
+		store_text(in, choice->name, target);
+}
+
 void take_flag_choice(struct reading *in, const struct key *key, int line,
 	const char *text, void *target)
 {
@@ -347,7 +356,7 @@ void take_api_version(struct reading *in, const struct key *key, int line,
 /* Kinds the contract names and this version lacks. */
 static bool kind_comes_later(const char *text)
 {
-	static const char *const later[] = {"https", "azure_table"};
+	static const char *const later[] = {"azure_table"};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
 		if (strcmp(later[i], text) == 0)

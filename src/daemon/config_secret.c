@@ -98,8 +98,7 @@ static void read_from_file(struct reading *in, const struct key *key, int line,
 		read_secret_file(in, key, line, secret->file, secret);
 }
 
-/* The whole value is one ${VAR}: the file does not hold the secret. */
-static bool is_variable_only(const char *raw)
+bool is_variable_only(const char *raw)
 {
 	return strncmp(raw, "${", 2) == 0 && strchr(raw, '}') == raw + strlen(raw) - 1;
 }

@@ -108,7 +108,8 @@ static bool secret_changed(const struct config *before, const struct config *aft
 	if (before)
 		return config_credentials_changed(before, after, settings->name);
 	return auth->client_secret.changed_at > row->health.since ||
-	       auth->password.changed_at > row->health.since;
+	       auth->password.changed_at > row->health.since ||
+	       settings->secret.changed_at > row->health.since;
 }
 
 static bool mail_secret_changed(const struct config *before, const struct config *after,

@@ -12,10 +12,11 @@
 static const char *const failure_remedy[] = {
 	[HTTP_DNS] = "check the host in the destination's url, and this machine's DNS",
 	[HTTP_CONNECT] = "check url, proxy and firewall; it is asked again by itself",
-	[HTTP_TLS] = "check the certificate of the other side, ca_file, and this "
-		     "machine's clock",
-	[HTTP_TIMEOUT] = "check url, proxy and firewall; a slow CRM may need a longer "
-			 "timeout",
+	[HTTP_TLS] = "check the certificate of the other side, ca_file, "
+		     "client_certificate, and this machine's clock",
+	[HTTP_TIMEOUT] =
+		"check url, proxy and firewall; a slow other side may need a longer "
+		"timeout",
 	[HTTP_PRIVATE] =
 		"set allow_private: true if the destination is meant to be local",
 	[HTTP_LOCAL] = "check that ca_file, client_certificate and client_key exist and "
@@ -38,7 +39,7 @@ bool answer_missing(const struct http_answer *answer)
 
 static enum outcome_kind kind_of(const struct http_answer *answer, bool writes)
 {
-	if (answer->failure == HTTP_PRIVATE)
+	if (answer->failure == HTTP_PRIVATE || answer->proxy_status == 407)
 		return OUTCOME_ENVIRONMENT;
 	return writes && answer->sent ? OUTCOME_UNKNOWN : OUTCOME_RETRY;
 }
@@ -58,7 +59,9 @@ void answer_failed(struct outcome *out, const struct http_answer *answer,
 	if (out->kind == OUTCOME_UNKNOWN)
 		buf_adds(&text, "; it was sent, no answer came: it may have arrived");
 	words_put(out->error, sizeof(out->error), buf_str(&text));
-	words_put(out->remedy, sizeof(out->remedy), remedy_of(answer->failure));
+	words_put(out->remedy, sizeof(out->remedy),
+		answer->proxy_status == 407 ? "check proxy: it asks for a sign-in"
+					    : remedy_of(answer->failure));
 	buf_finish(&text);
 }
 

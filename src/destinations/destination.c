@@ -10,6 +10,7 @@
 const struct destination_kind *const destination_kinds[] = {
 	&destination_dynamics365,
 	&destination_file,
+	&destination_https,
 };
 const int destination_kind_count =
 	(int)(sizeof(destination_kinds) / sizeof(destination_kinds[0]));

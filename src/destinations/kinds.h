@@ -9,6 +9,7 @@
 
 extern const struct destination_kind destination_dynamics365;
 extern const struct destination_kind destination_file;
+extern const struct destination_kind destination_https;
 
 /* Ends the task: STEP_DONE with that outcome. */
 enum step_kind task_done(struct task *task, const struct outcome *outcome);

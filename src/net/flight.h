@@ -47,11 +47,15 @@ void flight_reset(struct flight *flight);
 void flight_free(struct flight *flight);
 
 /* http_failure.c: which failure it was and the sentence about it. */
+/* A proxy that answered CONNECT with something else than 2xx: what it said; 0: none. */
+long failure_proxy_status(const struct flight *flight);
 /* By the code alone: -1 when it says nothing of a connection. */
 int failure_of_code(CURLcode code);
 /* Why a certificate was not accepted, in words; NULL: nothing known beyond libcurl's own
  * words. */
 const char *failure_tls_cause(CURL *easy, const char *words);
+/* The other side refused our client certificate: it has acted on nothing. */
+bool failure_certificate_refused(const struct flight *flight, CURLcode code);
 enum http_failure failure_of(const struct flight *flight, CURLcode code, bool sent);
 void failure_describe(const struct flight *flight, CURLcode code,
 	enum http_failure failure, bool sent, char *out, size_t size);

@@ -64,8 +64,32 @@ int failure_of_code(CURLcode code)
 	return -1;
 }
 
-/* A proxy that answered CONNECT with something else than 2xx. */
-static long proxy_status(const struct flight *flight)
+/* What the other side says of our certificate, in OpenSSL's names for TLS alerts. Under
+ * TLS 1.3 it says so after we have begun to send. */
+static const struct {
+	const char *alert, *text;
+} alerts[] = {
+	{"alert certificate required", "it asks for a client certificate"},
+	{"alert handshake failure",
+		"it broke off: no cipher in common, or it asks for a client certificate"},
+	{"alert unknown ca", "it does not know the authority of our client certificate"},
+	{"alert certificate expired", "our client certificate has expired"},
+	{"alert certificate revoked", "our client certificate was revoked"},
+	{"alert certificate unknown", "it does not take our client certificate"},
+	{"alert bad certificate", "it does not take our client certificate"},
+	{"alert unsupported certificate", "it does not take our client certificate"},
+	{"alert access denied", "our client certificate has no access"},
+};
+
+static const char *find_alert(const char *words)
+{
+	for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++)
+		if (strstr(words, alerts[i].alert))
+			return alerts[i].text;
+	return NULL;
+}
+
+long failure_proxy_status(const struct flight *flight)
 {
 	long status = 0;
 
@@ -75,14 +99,24 @@ static long proxy_status(const struct flight *flight)
 	return status >= 300 ? status : 0;
 }
 
+bool failure_certificate_refused(const struct flight *flight, CURLcode code)
+{
+	return (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+		       code == CURLE_SSL_CONNECT_ERROR) &&
+	       find_alert(flight->words) != NULL;
+}
+
 enum http_failure failure_of(const struct flight *flight, CURLcode code, bool sent)
 {
 	int failure = failure_of_code(code);
 
+	if (failure_certificate_refused(flight, code))
+		return HTTP_TLS;
+
 	if (flight->refused_private &&
 		(code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK))
 		return HTTP_PRIVATE;
-	if (code != CURLE_OK && proxy_status(flight) > 0)
+	if (code != CURLE_OK && failure_proxy_status(flight) > 0)
 		return HTTP_CONNECT;
 	if (code == CURLE_RECV_ERROR && strstr(flight->words, "chunk"))
 		return HTTP_PROTOCOL;
@@ -163,7 +197,7 @@ const char *failure_tls_cause(CURL *easy, const char *words)
 	if (strstr(words, "does not match target host name") ||
 		strstr(words, "no alternative certificate subject name"))
 		return "its certificate is for another host";
-	return NULL;
+	return find_alert(words);
 }
 
 static void describe_tls(const struct flight *flight, CURLcode code,
@@ -182,7 +216,7 @@ static void describe_tls(const struct flight *flight, CURLcode code,
 static void describe_connect(const struct flight *flight, CURLcode code,
 	const struct place *place, char *out, size_t size)
 {
-	long proxy = proxy_status(flight), cause = 0;
+	long proxy = failure_proxy_status(flight), cause = 0;
 
 	curl_easy_getinfo(flight->easy, CURLINFO_OS_ERRNO, &cause);
 	if (proxy > 0)

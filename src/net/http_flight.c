@@ -187,6 +187,10 @@ static CURLcode set_route(struct flight *flight)
 		SET(CURLOPT_SSLCERT, route->client_certificate);
 	if (route->client_key)
 		SET(CURLOPT_SSLKEY, route->client_key);
+	/* A resumed session is who its first connection was: a renewed certificate, or
+	 * another one on a handle that is used again, must introduce itself anew. */
+	if (route->client_certificate)
+		SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	return code;
 }
 
@@ -368,11 +372,14 @@ void flight_conclude(struct flight *flight, CURLcode code)
 	curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(flight->easy, CURLINFO_PRIMARY_IP, &peer);
 	answer->status = status >= 200 && flight->requests > 0 ? status : 0;
-	answer->sent = was_sent(flight) || answer->status > 0;
+	answer->sent = answer->status > 0 ||
+		       (was_sent(flight) && !failure_certificate_refused(flight, code));
 	answer->failure = failure_of(flight, code, answer->sent);
 	if (answer->failure == HTTP_FINE && answer->status == 0 &&
 		!flight->exchange->connect_only)
 		answer->failure = HTTP_PROTOCOL;
+	if (answer->failure != HTTP_FINE)
+		answer->proxy_status = failure_proxy_status(flight);
 	if (peer)
 		snprintf(answer->address, sizeof(answer->address), "%s", peer);
 	if (flight->exchange->connect_only)

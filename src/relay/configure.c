@@ -247,13 +247,11 @@ static bool mended(const struct lane *lane, const struct change *one)
 	switch (lane->health.reason) {
 	case REASON_REMOVED:
 		return true;
-	case REASON_UNAUTHORIZED:
-	case REASON_FORBIDDEN:
-		return one->secret_changed || moved;
-	case REASON_ENVIRONMENT:
-		return moved;
-	default: /* the operator's own, or no reason to park */
+	case REASON_OPERATOR:
 		return false;
+	default: /* asked once more than needed is better than a quarter of an hour late
+		  */
+		return one->secret_changed || moved;
 	}
 }
 

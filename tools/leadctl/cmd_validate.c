@@ -79,6 +79,11 @@ static void tell_remains(struct cli *cli, const struct validation *validation)
 			"the test lead \"%s\" stays at %s under the key %s: delete it there",
 			VALIDATE_NAME, validation->settings->name,
 			uuid_text(&validation->lead_id, id));
+	if (validation->untried)
+		cli_warn(cli,
+			"whether %s takes leads was not tried: only a test lead tells, and "
+			"--no-lead keeps it back",
+			validation->settings->name);
 }
 
 static cJSON *report_json(struct report *report, const struct validation *validation)

@@ -1,7 +1,8 @@
 /*
  *   resolve, connect, tls    one connection that carries nothing
  *   token                    what a delivery would ask for
- *   whoami (open), privilege, create, read, delete    the destination's own tasks
+ *   whoami (open), privilege, create, read, delete    the destination's own tasks; of a
+ *                            kind that answers no questions (https) only create
  */
 #include "validation.h"
 
@@ -96,8 +97,11 @@ static enum stage stage_of(const struct http_answer *answer)
 	return STAGES;
 }
 
-static const char *connect_remedy(enum http_failure failure)
+static const char *connect_remedy(const struct trial *trial, enum http_failure failure)
 {
+	if (failure == HTTP_TLS && trial->settings->route.client_certificate)
+		return "does it know the authority of `client_certificate`? give the one "
+		       "that signed its own in `ca_file`, or have it renewed";
 	switch (failure) {
 	case HTTP_DNS:
 		return "correct the host in `url`, or this machine's name servers "
@@ -176,7 +180,7 @@ static bool tell_stages(struct trial *trial, const struct http_answer *answer)
 		} else {
 			put(step.error, sizeof(step.error), answer->error);
 			put(step.remedy, sizeof(step.remedy),
-				connect_remedy(answer->failure));
+				connect_remedy(trial, answer->failure));
 		}
 		if (!tell(trial, &step))
 			return false;
@@ -490,6 +494,8 @@ static void try_all(struct trial *trial)
 		return;
 	if (wants_lead(trial))
 		try_lead(trial);
+	else
+		trial->validation->untried = !supports(trial, TASK_PROBE);
 }
 
 /* ---- the loop around it ---- */

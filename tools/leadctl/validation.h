@@ -40,6 +40,7 @@ struct validation {
 	bool created;        /* a test lead was made ... */
 	bool removed;        /* ... and is gone again */
 	struct uuid lead_id; /* its key */
+	bool untried; /* nothing but a test lead would have told, and none was wanted */
 };
 
 /* Fails only when nothing could be tried: settings its kind refuses, no memory. */

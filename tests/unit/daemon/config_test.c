@@ -59,6 +59,7 @@ static int make_folder(void **state)
 	folder_make();
 	put_file("market.token", "0123456789abcdef\r\n\nfedcba9876543210\n", 36, 0600);
 	put_file("crm.secret", "first\nsecond\n", 13, 0600);
+	setenv("LEADRELAY_TEST_HEADER", "Bearer t", 1);
 	return 0;
 }
 
@@ -108,6 +109,22 @@ static struct loaded load_with(int line, const char *replacement)
 			buf_addf(&text, "%s\n", replacement);
 		at += len;
 	}
+	loaded = load(buf_str(&text));
+	buf_finish(&text);
+	return loaded;
+}
+
+/* The second destination, archive, is what section says (from line 32 on). */
+static struct loaded load_with_https(const char *section)
+{
+	struct buf text = BUF_INIT;
+	const char *from = strstr(good, "    kind: file\n");
+	const char *to = strstr(good, "retry:");
+	struct loaded loaded;
+
+	buf_add(&text, good, (size_t)(from - good));
+	buf_adds(&text, section);
+	buf_adds(&text, to);
 	loaded = load(buf_str(&text));
 	buf_finish(&text);
 	return loaded;
@@ -469,13 +486,107 @@ static void a_secret_file_open_to_all_is_warned_about(void **state)
 	finish(&loaded);
 }
 
+/* ---- kind https ---- */
+
+#define HOOK(more) "    kind: https\n    url: https://partner.example/leads?sig=1\n" more
+
+static void an_https_destination_reaches_its_place(void **state)
+{
+	struct loaded loaded;
+	const struct destination_settings *d;
+	struct config *changed;
+
+	(void)state;
+	put_file("hook.secret", "0123456789abcdef0\n0123456789abcdef1\n", 36, 0600);
+	put_file("key", "api key\n", 8, 0600);
+	loaded = load_with_https(
+		HOOK("    secret_file: hook.secret\n"
+		     "    method: PUT\n    allow_private: true\n"
+		     "    headers: { X-Tenant: contoso, X-Api-Key_file: key,"
+		     " Authorization: \"${LEADRELAY_TEST_HEADER}\" }\n"));
+	if (loaded.code != ERR_OK)
+		fail_msg("%s", buf_str(&loaded.problems));
+	d = &loaded.config->destinations[1];
+	assert_string_equal(d->url, "https://partner.example/leads?sig=1");
+	assert_string_equal(d->method, "PUT");
+	assert_true(d->route.allow_private);
+	assert_int_equal(d->secret.count, 2);
+	assert_string_equal(d->secret.values[1], "0123456789abcdef1");
+	assert_int_equal(d->headers.count, 3);
+	assert_string_equal(d->headers.items[1].name, "X-Api-Key");
+	assert_string_equal(d->headers.items[1].value, "api key");
+	assert_string_equal(d->headers.items[2].value, "Bearer t");
+	changed = loaded.config;
+	loaded = load_with_https(HOOK(""));
+	assert_int_equal(loaded.code, ERR_OK);
+	d = &loaded.config->destinations[1];
+	assert_string_equal(d->method, "POST");
+	assert_false(d->route.allow_private);
+	assert_true(loaded.config->destinations[0].route.allow_private);
+	assert_int_equal(loaded.config->warnings.count, 2);
+	assert_has(loaded.config->warnings.items[0], "has a query, which may hold");
+	assert_true(config_credentials_changed(changed, loaded.config, "archive"));
+	assert_false(config_credentials_changed(changed, loaded.config, "crm"));
+	config_destroy(changed);
+	finish(&loaded);
+}
+
+static void https_refused(const char *section, const char *expected)
+{
+	struct loaded loaded = load_with_https(section);
+
+	if (loaded.code != ERR_CONFIG)
+		fail_msg("accepted: %s", section);
+	assert_has(buf_str(&loaded.problems), expected);
+	finish(&loaded);
+}
+
+static void a_bad_https_destination_is_told_at_the_line_of_its_key(void **state)
+{
+	(void)state;
+	put_file("short.secret", "short\n", 6, 0600);
+	https_refused("    kind: https\n", ":31: destinations.archive.url: missing");
+	https_refused("    kind: https\n    url: http://partner.example/\n",
+		":33: destinations.archive.url: http:// would send");
+	https_refused("    kind: https\n    url: https://partner.example/#x\n",
+		":33: destinations.archive.url: end it before #");
+	https_refused(HOOK("    method: GET\n"),
+		":34: destinations.archive.method: \"GET\" is not known here; one of POST, PUT");
+	https_refused(HOOK("    path: x\n"),
+		":34: destinations.archive.path: not a key of kind https; remove it");
+	https_refused(HOOK("    metod: PUT\n"),
+		":34: destinations.archive.metod: unknown key, did you mean method?");
+	https_refused(HOOK("    headers: { \"X Y\": a }\n"),
+		":34: destinations.archive.headers.X Y: \"X Y\" cannot be the name");
+	https_refused(HOOK("    headers:\n      A: b\n      a: b\n"),
+		":36: destinations.archive.headers: a stands twice");
+	https_refused(HOOK("    headers: [a]\n"),
+		":34: destinations.archive.headers: not a block of keys; header name");
+	https_refused(HOOK("    headers: { Host: x.example }\n"),
+		":34: destinations.archive.headers: Host is set by leadrelay");
+	https_refused(HOOK("    headers: { X-Api-Key: in-the-open }\n"),
+		":34: destinations.archive.headers.X-Api-Key: a secret stands in this");
+	https_refused(HOOK("    headers: { A_file: nowhere }\n"),
+		":34: destinations.archive.headers.A_file: cannot open");
+	https_refused(HOOK("    secret_file: short.secret\n"),
+		":34: destinations.archive.secret: line 1: a key of 5 bytes; 16 to 256");
+	https_refused(HOOK("    client_key: short.secret\n"),
+		":31: destinations.archive.client_certificate: missing; both");
+	https_refused(
+		HOOK("    client_certificate: short.secret\n    client_key: short.secret\n"),
+		":34: destinations.archive.client_certificate: ");
+	refused(20, "    url: https://crm.contoso.com/?a=b", "end the address before ?");
+	refused(30, "    allow_private: true", "not a key of kind dynamics365");
+}
+
 static void what_comes_later_is_told_apart_from_nonsense(void **state)
 {
 	(void)state;
 	refused(35, "admin: {listen: \"127.0.0.1:8090\"}",
 		":35: admin: not in this version of leadrelay; remove it");
-	refused(32, "    kind: https",
-		"\"https\" is not in this version of leadrelay; one of dynamics365, file");
+	refused(32, "    kind: azure_table",
+		"\"azure_table\" is not in this version of leadrelay; one of "
+		"dynamics365, file");
 	refused(32, "    kind: ftp",
 		"\"ftp\" is not a kind of destination; one of dynamics365, file");
 	refused(7, "    kind: csv",
@@ -534,6 +645,8 @@ int main(void)
 		cmocka_unit_test(an_inline_secret_needs_a_private_file),
 		cmocka_unit_test(bad_secrets_are_refused_and_never_shown),
 		cmocka_unit_test(a_secret_file_open_to_all_is_warned_about),
+		cmocka_unit_test(an_https_destination_reaches_its_place),
+		cmocka_unit_test(a_bad_https_destination_is_told_at_the_line_of_its_key),
 		cmocka_unit_test(what_comes_later_is_told_apart_from_nonsense),
 		cmocka_unit_test(state_dir_is_found_in_a_bad_file),
 		cmocka_unit_test(an_absent_file_is_told),

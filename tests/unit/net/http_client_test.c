@@ -488,11 +488,14 @@ static void private_addresses_are_refused_before_connecting(void **state)
 	struct fixture *f = *state;
 	static const char *const urls[] = {"http://127.0.0.1:%d/",
 		"http://[::ffff:127.0.0.1]:%d/", "http://localhost:%d/",
-		"http://169.254.169.254:%d/"};
+		"http://169.254.169.254:%d/", "http://2130706433:%d/",
+		"http://0x7f.1:%d/", "http://127.1:%d/", "http://0.0.0.0:%d/",
+		"http://10.0.0.1:%d/", "http://100.64.0.1:%d/", "http://[::1]:%d/",
+		"http://[fd00::1]:%d/", "http://[64:ff9b::a9fe:a9fe]:%d/"};
 	char url[64];
 
 	f->route.allow_private = false;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
 		const struct http_answer *answer;
 
 #pragma GCC diagnostic push

@@ -89,4 +89,94 @@ static inline void serve_tls(struct peer *peer, int fd)
 	SSL_CTX_free(ctx);
 }
 
+/* ---- a peer that wants to know who it talks to ---- */
+
+#define GUESTS_MAX 16
+
+struct host {         /* peer->arg; the test's */
+	SSL_CTX *ctx; /* one for all connections: sessions may be resumed */
+	const struct authority *guests[2];
+	pthread_t threads[GUESTS_MAX];
+	int count;
+};
+
+struct visit {
+	struct host *host;
+	int fd;
+};
+
+static inline void host_open(
+	struct host *host, const struct authority *shown, const struct authority *trusted)
+{
+	X509_STORE *store;
+
+	*host = (struct host){.ctx = SSL_CTX_new(TLS_server_method())};
+	SSL_CTX_use_certificate(host->ctx, shown->certificate);
+	SSL_CTX_use_PrivateKey(host->ctx, shown->key);
+	store = SSL_CTX_get_cert_store(host->ctx);
+	X509_STORE_add_cert(store, trusted->certificate);
+	SSL_CTX_set_session_id_context(host->ctx, (const unsigned char *)"host", 4);
+	SSL_CTX_set_verify(
+		host->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+}
+
+/* Once all clients have closed their connections. */
+static inline void host_close(struct host *host)
+{
+	for (int i = 0; i < host->count; i++)
+		pthread_join(host->threads[i], NULL);
+	SSL_CTX_free(host->ctx);
+}
+
+static inline char guest_name(const struct host *host, const SSL *ssl)
+{
+	X509 *certificate = SSL_get1_peer_certificate(ssl);
+	char name = '?';
+
+	for (int i = 0; i < 2; i++)
+		if (certificate && host->guests[i] &&
+			X509_cmp(certificate, host->guests[i]->certificate) == 0)
+			name = (char)('A' + i);
+	X509_free(certificate);
+	return name;
+}
+
+/* Every request of the connection is answered with the guest's letter. A handshake that
+ * failed is read to its end, so that our alert arrives before a reset could. */
+static inline void *host_visit(void *arg)
+{
+	struct visit *visit = arg;
+	SSL *ssl = SSL_new(visit->host->ctx);
+	char bytes[4096], answer[64];
+
+	SSL_set_fd(ssl, visit->fd);
+	if (SSL_accept(ssl) == 1) {
+		snprintf(answer, sizeof(answer),
+			"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%c",
+			guest_name(visit->host, ssl));
+		while (SSL_read(ssl, bytes, sizeof(bytes)) > 0)
+			SSL_write(ssl, answer, (int)strlen(answer));
+	} else {
+		shutdown(visit->fd, SHUT_WR);
+		while (read(visit->fd, bytes, sizeof(bytes)) > 0)
+			;
+	}
+	SSL_free(ssl);
+	close(visit->fd);
+	free(visit);
+	return NULL;
+}
+
+static inline void serve_guest(struct peer *peer, int fd)
+{
+	struct host *host = peer->arg;
+	struct visit *visit = malloc(sizeof(*visit));
+
+	if (!visit || host->count == GUESTS_MAX)
+		abort();
+	*visit = (struct visit){host, dup(fd)};
+	if (pthread_create(&host->threads[host->count++], NULL, host_visit, visit) != 0)
+		abort();
+}
+
 #endif
