@@ -128,6 +128,9 @@ struct destination_base { /* first member of every instance */
 	const struct destination_kind *kind;
 	const struct destination_settings *settings; /* borrowed */
 	struct token *token;                         /* owned; NULL: no token needed */
+	const char *url;    /* of the kind's own making; NULL: settings->url */
+	int64_t expires_at; /* wall: when the credential says that it ends; 0: it does
+			       not say */
 };
 struct destination {
 	struct destination_base base;
@@ -143,6 +146,12 @@ enum err_code destination_create(struct destination **out,
 enum err_code destination_email_create(struct destination **out,
 	const struct mail_settings *mail, const struct entropy *entropy, struct err *err);
 void destination_destroy(struct destination *destination);
+/* Where it connects to; NULL: nowhere. Valid as long as the destination. */
+static inline const char *destination_url(const struct destination *destination)
+{
+	return destination->base.url ? destination->base.url
+				     : destination->base.settings->url;
+}
 struct token *destination_token(struct destination *destination); /* NULL: needs none */
 enum step_kind task_begin(
 	struct destination *destination, struct task *task, int64_t now);

@@ -240,17 +240,21 @@ static void kind_problem(
 	path_pop(in, before);
 }
 
-/* The kind's own word: it reads and checks what only it knows. */
+/* The kind's own word: it reads and checks what only it knows. Its credential may say
+ * when it ends. */
 static void check_by_kind(struct reading *in, const yaml_node_t *node, int line,
-	const struct destination_settings *destination)
+	struct destination_settings *destination)
 {
 	struct destination *made;
 	struct err err;
 
-	if (destination_create(&made, destination, &entropy_system, &err) == ERR_OK)
-		destination_destroy(made);
-	else
+	if (destination_create(&made, destination, &entropy_system, &err) != ERR_OK) {
 		kind_problem(in, node, line, &err);
+		return;
+	}
+	if (!destination->auth.expires_at)
+		destination->auth.expires_at = made->base.expires_at;
+	destination_destroy(made);
 }
 
 /* Both or none, and a pair; its end is the credential's. */

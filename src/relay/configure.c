@@ -238,7 +238,8 @@ static bool mail_moved(const struct mail_settings *a, const struct mail_settings
 static bool mended(const struct lane *lane, const struct change *one)
 {
 	const struct edition *old = lane->edition, *new = one->edition;
-	bool moved = old && !same_text(old->settings->url, new->settings->url);
+	bool moved = old && !same_text(destination_url(old->destination),
+				    destination_url(new->destination));
 
 	if (old && old->mail && new->mail)
 		moved = moved || mail_moved(old->mail, new->mail);

@@ -1,7 +1,7 @@
 /*
  *   resolve, connect, tls    one connection that carries nothing
  *   token                    what a delivery would ask for
- *   whoami (open), privilege, create, read, delete    the destination's own tasks; of a
+ *   whoami (open, table), privilege, create, read, delete    the destination's own tasks; of a
  *                            kind that answers no questions (https) only create
  */
 #include "validation.h"
@@ -67,7 +67,7 @@ static bool tell(struct trial *trial, const struct validation_step *step)
 
 static void put(char *out, size_t size, const char *text)
 {
-	snprintf(out, size, "%s", text ? text : "");
+	snprintf(out, size, "%.*s", (int)size - 1, text ? text : "");
 }
 
 /* ---- resolve, connect, tls ---- */
@@ -132,7 +132,8 @@ static const char *connect_remedy(const struct trial *trial, enum http_failure f
 
 static bool uses_tls(const struct trial *trial)
 {
-	return strncasecmp(trial->settings->url, "https:", strlen("https:")) == 0;
+	return strncasecmp(destination_url(trial->destination),
+		       "https:", strlen("https:")) == 0;
 }
 
 static void fill_detail(const struct trial *trial, enum stage stage,
@@ -195,7 +196,7 @@ static bool try_connection(struct trial *trial)
 	bool ok;
 
 	begin(trial, "connect");
-	buf_adds(&request.url, trial->settings->url);
+	buf_adds(&request.url, destination_url(trial->destination));
 	exchange_run(trial, &exchange, &request);
 	ok = tell_stages(trial, &exchange.answer);
 	http_exchange_finish(&exchange);
@@ -349,6 +350,15 @@ static bool supports(const struct trial *trial, enum task_purpose purpose)
 	return trial->destination->base.kind->purposes & 1u << purpose;
 }
 
+static const char *probe_detail(const struct trial *trial, const struct outcome *outcome)
+{
+	if (*outcome->error) /* it passed, and has something to say */
+		return outcome->error;
+	if (trial->settings->path)
+		return trial->settings->path;
+	return trial->settings->table ? trial->settings->table : "it knows us";
+}
+
 static void describe_success(const struct trial *trial, enum task_purpose purpose,
 	const struct outcome *outcome, struct validation_step *step)
 {
@@ -360,8 +370,7 @@ static void describe_success(const struct trial *trial, enum task_purpose purpos
 			*outcome->remote_id ? ", record " : "", outcome->remote_id);
 		break;
 	case TASK_PROBE:
-		put(step->detail, size,
-			trial->settings->path ? trial->settings->path : "it knows us");
+		put(step->detail, size, probe_detail(trial, outcome));
 		break;
 	case TASK_PRIVILEGE:
 		put(step->detail, size, "it may create leads");
@@ -478,12 +487,20 @@ static void try_lead(struct trial *trial)
 	}
 }
 
+/* What the cheap read of a kind is, in the operator's words. */
+static const char *probe_name(const struct destination_settings *settings)
+{
+	if (settings->path)
+		return "open";
+	return settings->table ? "table" : "whoami";
+}
+
 static void try_all(struct trial *trial)
 {
-	const char *probe = trial->settings->path ? "open" : "whoami";
+	const char *probe = probe_name(trial->settings);
 
 	trial->validation->ok = true;
-	if (trial->settings->url && !try_connection(trial))
+	if (destination_url(trial->destination) && !try_connection(trial))
 		return;
 	if (destination_token(trial->destination) && !try_token(trial))
 		return;

@@ -19,8 +19,8 @@
 #define VALIDATE_NAME "leadrelay validate"
 
 struct validation_step {
-	const char *step; /* resolve connect tls token whoami open privilege create read
-			     delete */
+	const char *step; /* resolve connect tls token whoami open table privilege create
+			     read delete */
 	bool ok;
 	char detail[512]; /* what was found; may be empty */
 	char error[1024]; /* not ok: the cause, the remote's own words */
