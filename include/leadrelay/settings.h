@@ -121,10 +121,13 @@ struct destination_settings {
 	struct route_settings route;
 	int max_concurrency;
 	int64_t probe_interval_ms;
-	char *path;               /* file */
-	char *method;             /* https: "POST" */
-	struct pair_list headers; /* https */
-	struct secret secret;     /* https: what signs, one or two */
+	char *path;                      /* file */
+	char *method;                    /* https: "POST" */
+	struct pair_list headers;        /* https */
+	struct secret secret;            /* https: what signs, one or two */
+	struct secret connection_string; /* azure_table: this, or url and sas */
+	struct secret sas;
+	char *table;
 };
 
 enum smtp_tls { SMTP_TLS_REQUIRED, SMTP_TLS_NONE };

@@ -113,5 +113,7 @@ bool config_credentials_changed(
 	return auth_differs(before, &old->auth, after, &new->auth) ||
 	       secrets_differ(&old->secret, &new->secret) ||
 	       pairs_differ(&old->headers, &new->headers) ||
-	       route_differs(before, &old->route, after, &new->route);
+	       route_differs(before, &old->route, after, &new->route) ||
+	       secrets_differ(&old->connection_string, &new->connection_string) ||
+	       secrets_differ(&old->sas, &new->sas);
 }

@@ -353,26 +353,13 @@ void take_api_version(struct reading *in, const struct key *key, int line,
 		store_text(in, text, target);
 }
 
-/* Kinds the contract names and this version lacks. */
-static bool kind_comes_later(const char *text)
-{
-	static const char *const later[] = {"azure_table"};
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (strcmp(later[i], text) == 0)
-			return true;
-	return false;
-}
-
 void take_kind(struct reading *in, const struct key *key, int line, const char *text,
 	void *target)
 {
 	if (kind_can_be_chosen(text))
 		store_text(in, text, target);
 	else
-		refuse(in, key, line, text,
-			kind_comes_later(text) ? "is not in this version of leadrelay"
-					       : "is not a kind of destination");
+		refuse(in, key, line, text, "is not a kind of destination");
 }
 
 /* A PEM file: kept as a path, watched for changes. */

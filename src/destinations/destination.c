@@ -9,6 +9,7 @@
 
 const struct destination_kind *const destination_kinds[] = {
 	&destination_dynamics365,
+	&destination_azure_table,
 	&destination_file,
 	&destination_https,
 };

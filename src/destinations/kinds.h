@@ -7,6 +7,7 @@
 
 #include "leadrelay/destination.h"
 
+extern const struct destination_kind destination_azure_table;
 extern const struct destination_kind destination_dynamics365;
 extern const struct destination_kind destination_file;
 extern const struct destination_kind destination_https;

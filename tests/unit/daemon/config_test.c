@@ -349,9 +349,35 @@ static void missing_keys_are_told_at_their_entry(void **state)
 	refused(25, NULL, ":21: destinations.crm.auth.client_secret: missing");
 	refused(23, NULL, ":21: destinations.crm.auth.directory_id: missing");
 	refused(33, NULL, ":31: destinations.archive.path: missing");
-	refused(19, NULL,
-		":18: destinations.crm.kind: missing; one of dynamics365, file");
+	refused(19, NULL, ":18: destinations.crm.kind: missing; one of dynamics365, ");
 	refused(10, "  - honeypot: x", ":10: sources[1].name: missing");
+}
+
+#define TABLE \
+	"    path: archive.jsonl\n  - name: table\n    kind: azure_table\n" \
+	"    url: https://contoso.table.core.windows.net\n"
+
+static void what_a_kind_finds_wrong_is_told_at_its_key(void **state)
+{
+	static const char reads[] = "sv=1&sp=r&sig=x";
+	static const char adds[] = "sv=1&sp=a&sig=x&se=2099-11-01";
+	struct loaded loaded;
+
+	(void)state;
+	put_file("table.sas", reads, sizeof(reads) - 1, 0600);
+	refused(33, TABLE, ":34: destinations.table.sas: missing beside url");
+	refused(33, TABLE "    sas_file: table.sas",
+		":37: destinations.table.sas: its permissions (sp=) lack");
+	put_file("table.sas", adds, sizeof(adds) - 1, 0600);
+	refused(33, TABLE "    sas_file: table.sas\n    table: a-b",
+		":38: destinations.table.table: not a table's name; 3 to 63 letters");
+	refused(33, TABLE "    sas_file: table.sas\n    set: { RowKey: x }",
+		":38: destinations.table.set: RowKey is the entity's own");
+	loaded = load_with(33, TABLE "    sas_file: table.sas");
+	assert_int_equal(loaded.code, ERR_OK);
+	assert_string_equal(loaded.config->destinations[2].table, "MarketplaceLeads");
+	assert_true(loaded.config->destinations[2].auth.expires_at > 0); /* its se= */
+	finish(&loaded);
 }
 
 static void names_and_keys_stand_once(void **state)
@@ -584,11 +610,8 @@ static void what_comes_later_is_told_apart_from_nonsense(void **state)
 	(void)state;
 	refused(35, "admin: {listen: \"127.0.0.1:8090\"}",
 		":35: admin: not in this version of leadrelay; remove it");
-	refused(32, "    kind: azure_table",
-		"\"azure_table\" is not in this version of leadrelay; one of "
-		"dynamics365, file");
 	refused(32, "    kind: ftp",
-		"\"ftp\" is not a kind of destination; one of dynamics365, file");
+		"\"ftp\" is not a kind of destination; one of dynamics365, ");
 	refused(7, "    kind: csv",
 		"csv is not in this version of leadrelay; one of marketplace, json, form");
 }
@@ -637,6 +660,7 @@ int main(void)
 		cmocka_unit_test(unknown_keys_are_refused_with_the_nearest),
 		cmocka_unit_test(the_vocabulary_has_every_key_of_every_kind),
 		cmocka_unit_test(missing_keys_are_told_at_their_entry),
+		cmocka_unit_test(what_a_kind_finds_wrong_is_told_at_its_key),
 		cmocka_unit_test(names_and_keys_stand_once),
 		cmocka_unit_test(several_problems_are_told_together_by_line),
 		cmocka_unit_test(surprising_yaml_is_refused),
