@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct buf;
+
 #define JSON_DEPTH_MAX 32
 #define JSON_DEPTH_WRAPPED 40 /* of a stranger's document in one of ours */
 
@@ -27,6 +29,10 @@ enum err_code json_read(const char *bytes, size_t len, cJSON **out, struct err *
 /* The same up to JSON_DEPTH_WRAPPED: for what another part of the relay wrote. */
 enum err_code json_read_wrapped(
 	const char *bytes, size_t len, cJSON **out, struct err *err);
+
+/* Appends text (valid UTF-8) as a JSON string, quotes and all, byte for byte as cJSON
+ * prints it. */
+void json_text_add(struct buf *out, const char *text);
 
 /* The text of a number item of json_read, else NULL. Valid as long as item. */
 const char *json_number(const cJSON *item);

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
+
 enum lead_field { /* contract: canonical fields; stored by name, so the order may change
 		   */
 	FIELD_FIRST_NAME,
@@ -83,6 +85,8 @@ enum err_code lead_split_source(struct lead *lead, struct err *err);
 /* {"first_name":...}: the present fields in canonical order. The caller's to
  * cJSON_Delete; NULL when out of memory. */
 cJSON *lead_fields_json(const struct lead *lead);
+/* The same as text, at once. */
+void lead_fields_add(const struct lead *lead, struct buf *out);
 /* The reverse, for what the store kept: fills the fields and extra of out, which must
  * hold none yet, and leaves the rest of it alone. Unknown members are ignored. extra may
  * be NULL. */

@@ -469,3 +469,39 @@ bool json_bool(const cJSON *object, const char *name, bool fallback)
 
 	return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
 }
+
+/* ---- writing ---- */
+
+static void add_escape(struct buf *out, unsigned char c)
+{
+	static const char letters[][2] = {['"'] = "\"",
+		['\\'] = "\\",
+		['\b'] = "b",
+		['\f'] = "f",
+		['\n'] = "n",
+		['\r'] = "r",
+		['\t'] = "t"};
+
+	if (letters[c][0] != '\0')
+		buf_add(out, (const char[]){'\\', letters[c][0]}, 2);
+	else
+		buf_addf(out, "\\u%04x", c);
+}
+
+void json_text_add(struct buf *out, const char *text)
+{
+	const char *from = text;
+
+	buf_addc(out, '"');
+	for (const char *at = text; *at; at++) {
+		unsigned char c = (unsigned char)*at;
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_add(out, from, (size_t)(at - from));
+		add_escape(out, c);
+		from = at + 1;
+	}
+	buf_adds(out, from);
+	buf_addc(out, '"');
+}

@@ -1,5 +1,6 @@
 #include "leadrelay/lead.h"
 
+#include "leadrelay/buf.h"
 #include "leadrelay/clock.h"
 #include "leadrelay/json.h"
 #include "leadrelay/text.h"
@@ -235,6 +236,22 @@ cJSON *lead_fields_json(const struct lead *lead)
 		}
 	}
 	return fields;
+}
+
+void lead_fields_add(const struct lead *lead, struct buf *out)
+{
+	const char *before = "{";
+
+	for (int i = 0; i < FIELD_COUNT; i++) {
+		if (!lead->fields[i])
+			continue;
+		buf_adds(out, before);
+		json_text_add(out, field_names[i]);
+		buf_addc(out, ':');
+		json_text_add(out, lead->fields[i]);
+		before = ",";
+	}
+	buf_adds(out, *before == '{' ? "{}" : "}");
 }
 
 static enum err_code read_object(

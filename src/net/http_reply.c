@@ -1,5 +1,6 @@
 /* The caller's side of a request: what it can ask of it, and the answer. */
 #include "leadrelay/fault.h"
+#include "leadrelay/json.h"
 #include "leadrelay/text.h"
 #include "server.h"
 
@@ -227,27 +228,12 @@ static const char *title_of(int status)
 	return title ? title : "Error";
 }
 
-/* Details are words of ours without quotes; a caller's may hold any. */
-static void add_json_text(struct buf *out, const char *text)
-{
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			buf_addf(out, "\\%c", c);
-		else if (c < 0x20)
-			buf_addf(out, "\\u%04x", c);
-		else
-			buf_addc(out, (char)c);
-	}
-}
-
 static void add_problem(struct buf *out, int status, const char *detail)
 {
-	buf_addf(out, "{\"title\":\"%s\",\"status\":%d,\"detail\":\"", title_of(status),
+	buf_addf(out, "{\"title\":\"%s\",\"status\":%d,\"detail\":", title_of(status),
 		status);
-	add_json_text(out, detail);
-	buf_adds(out, "\"}\n");
+	json_text_add(out, detail);
+	buf_adds(out, "}\n");
 }
 
 void inbound_problem(struct inbound *in, int status, const char *detail)

@@ -7,6 +7,8 @@
 
 #include "leadrelay/lead.h"
 
+#include "leadrelay/buf.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +151,30 @@ static void what_is_written_reads_back_the_same(void **state)
 	lead_finish(&lead);
 }
 
+static void written_at_once_it_is_the_same_text(void **state)
+{
+	struct lead lead = LEAD_INIT;
+	struct buf text = BUF_INIT;
+	char *printed;
+	cJSON *fields;
+
+	(void)state;
+	lead_fields_add(&lead, &text);
+	assert_string_equal(buf_str(&text), "{}");
+	buf_clear(&text);
+	set(&lead, FIELD_LAST_NAME, "\\ \" / \b\f\n\r\t \x01\x1f\x7f Zo\xC3\xAB.");
+	set(&lead, FIELD_COMPANY, "\"");
+	set(&lead, FIELD_DESCRIPTION, "plain");
+	lead_fields_add(&lead, &text);
+	fields = lead_fields_json(&lead);
+	printed = cJSON_PrintUnformatted(fields);
+	assert_string_equal(buf_str(&text), printed);
+	cJSON_free(printed);
+	cJSON_Delete(fields);
+	buf_finish(&text);
+	lead_finish(&lead);
+}
+
 static void broken_stored_text_is_an_error_and_leaves_out_alone(void **state)
 {
 	struct lead lead = LEAD_INIT;
@@ -202,6 +228,7 @@ int main(void)
 		cmocka_unit_test(the_marker_makes_a_test_lead),
 		cmocka_unit_test(a_lead_says_what_it_is_good_for),
 		cmocka_unit_test(what_is_written_reads_back_the_same),
+		cmocka_unit_test(written_at_once_it_is_the_same_text),
 		cmocka_unit_test(broken_stored_text_is_an_error_and_leaves_out_alone),
 		cmocka_unit_test(the_document_has_every_part),
 		cmocka_unit_test(field_names_find_back),
