@@ -23,7 +23,8 @@ CREATE TABLE import (
 	UNIQUE (source, file)
 ) STRICT;
 
--- Contents that were imported, forever: the same row again adds nothing.
+-- Contents that were imported, forever: the same row again adds nothing. An index of
+-- match_hash.content up to the lead meta.imported_until: made in sorted batches. contents.h
 CREATE TABLE imported (
 	hash BLOB PRIMARY KEY CHECK (length(hash) = 16)
 ) STRICT, WITHOUT ROWID;
@@ -45,7 +46,8 @@ CREATE TABLE match_hash (
 	at INTEGER NOT NULL,         -- the lead's own time
 	origin INTEGER NOT NULL,     -- enum lead_origin
 	email BLOB,                  -- 8 bytes each; NULL: the lead has none
-	offer BLOB
+	offer BLOB,
+	content BLOB                 -- 16 bytes, of a file's row; NULL: it came otherwise
 ) STRICT;
 
 -- Persons who asked to be forgotten. Small; forever.

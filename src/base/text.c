@@ -113,6 +113,8 @@ static bool is_space(uint32_t code)
 		{0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
 		{0x205f, 0x205f}, {0x3000, 0x3000}};
 
+	if (code > 0x20 && code < 0x85)
+		return false;
 	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
 		if (code >= spaces[i].first && code <= spaces[i].last)
 			return true;
@@ -132,37 +134,58 @@ bool text_blank(const char *text)
 	return true;
 }
 
-static void fold_char(struct buf *out, const char *at, size_t size, uint32_t code)
+/* The folded character at out, at most as long as it was; where it ends. */
+static char *fold_char(char *out, const char *at, size_t size, uint32_t code)
 {
-	if (code >= 'A' && code <= 'Z')
-		buf_addc(out, (char)(code + 0x20));
-	else if (code >= 0xc0 && code <= 0xde &&
-		 code != 0xd7) /* 0xd7 is the times sign */
-		buf_add(out, (const char[]){(char)0xc3, (char)(code - 0x20)}, 2);
-	else
-		buf_add(out, at, size);
+	if (code >= 'A' && code <= 'Z') {
+		*out = (char)(code + 0x20);
+		return out + 1;
+	}
+	memcpy(out, at, size);
+	if (code >= 0xc0 && code <= 0xde && code != 0xd7) /* 0xd7 is the times sign */
+		out[1] = (char)(out[1] + 0x20);
+	return out + size;
+}
+
+static size_t next_char(const char *text, uint32_t *code)
+{
+	size_t size;
+
+	*code = (unsigned char)*text;
+	if (*code < 0x80)
+		return 1;
+	size = utf8_decode(text, strnlen(text, 4), code);
+	if (size == 0)
+		*code = 0; /* a byte of nothing: as it is */
+	return size > 0 ? size : 1;
 }
 
 void text_fold(struct buf *out, const char *text)
 {
-	bool begun = false;
+	size_t len = strlen(text);
 	bool blank = false;
+	char *first;
+	char *at;
 
+	if (!buf_reserve(out, len))
+		return;
+	first = at = out->data + out->len;
 	while (*text) {
-		uint32_t code = 0;
-		size_t size = utf8_decode(text, strnlen(text, 4), &code);
+		uint32_t code;
+		size_t size = next_char(text, &code);
 
-		if (size > 0 && is_space(code)) {
-			blank = begun;
+		if (is_space(code)) {
+			blank = at > first;
 		} else {
 			if (blank)
-				buf_addc(out, ' ');
-			fold_char(out, text, size > 0 ? size : 1, code);
-			begun = true;
+				*at++ = ' ';
+			at = fold_char(at, text, size, code);
 			blank = false;
 		}
-		text += size > 0 ? size : 1;
+		text += size;
 	}
+	out->len += (size_t)(at - first);
+	*at = '\0';
 }
 
 static void escape_char(struct buf *out, const char *at, size_t size, uint32_t code)

@@ -1,5 +1,6 @@
 #include "db.h"
 
+#include "contents.h"
 #include "leadrelay/fault.h"
 
 #include <errno.h>
@@ -250,6 +251,7 @@ void db_forget(struct db *db)
 	db->known_count = 0;
 	db->last_seq = -1;
 	db->mail_destination = -1;
+	contents_forget(db);
 }
 
 void db_rollback(struct db *db)

@@ -39,6 +39,7 @@ struct known_destination { /* remembered between jobs: what an age starts from *
 	struct health health;
 };
 
+struct contents;
 struct match;
 
 struct db {
@@ -49,12 +50,13 @@ struct db {
 	struct tally tally;
 	struct known_destination *known; /* emptied by every rollback */
 	size_t known_count;
-	int64_t last_seq;         /* of a lead; -1: to be asked */
-	int64_t mail_destination; /* 0: there is none; -1: to be asked */
-	struct match *match;      /* match.c's; NULL until the first hash */
-	int wal_pages;            /* at the last commit */
-	unsigned marks;           /* enum db_mark, of the transaction under way */
-	size_t bytes;             /* written by the transaction under way, roughly */
+	int64_t last_seq;          /* of a lead; -1: to be asked */
+	int64_t mail_destination;  /* 0: there is none; -1: to be asked */
+	struct match *match;       /* match.c's; NULL until the first hash */
+	struct contents *contents; /* contents.c's; emptied by every rollback */
+	int wal_pages;             /* at the last commit */
+	unsigned marks;            /* enum db_mark, of the transaction under way */
+	size_t bytes;              /* written by the transaction under way, roughly */
 	/* readers: cut off when mono passes deadline_at; 0: never */
 	const struct clock *clock;
 	int64_t deadline_at;

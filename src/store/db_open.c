@@ -2,6 +2,7 @@
  * db_open: a connection as the promises need it: pragmas set and read back, the file
  * recognised before anything is written to it, migrated, every statement prepared.
  */
+#include "contents.h"
 #include "db.h"
 #include "leadrelay/log.h"
 #include "match.h"
@@ -270,6 +271,7 @@ void db_close(struct db *db)
 	sqlite3_close(db->sqlite);
 	tally_finish(&db->tally);
 	match_free(db->match);
+	contents_forget(db);
 	free(db->known);
 	free(db);
 }

@@ -1,5 +1,6 @@
-/* expire: fingerprints past their time go, and the counts of imports that are over, a
- * batch at a time. */
+/* expire: what ages out, a batch at a time: fingerprints past their time and the counts
+ * of imports that are over go; what imports left in memory goes into its index. */
+#include "contents.h"
 #include "job.h"
 
 #include <stdlib.h>
@@ -47,6 +48,7 @@ static enum err_code expire_run(struct store_job *base, struct db *db, struct er
 	struct key *keys;
 	int count = 0;
 	int swept = 0;
+	bool unsettled = false;
 	enum err_code code;
 
 	if (job->max <= 0 || job->max > 100000)
@@ -59,7 +61,9 @@ static enum err_code expire_run(struct store_job *base, struct db *db, struct er
 		code = remove_key(db, &keys[i], err);
 	if (code == ERR_OK)
 		code = import_sweep(db, job->max, &swept, err);
-	job->more = count == job->max || swept == job->max;
+	if (code == ERR_OK)
+		code = contents_settle_all(db, job->max, &unsettled, err);
+	job->more = count == job->max || swept == job->max || unsettled;
 	free(keys);
 	return code;
 }

@@ -8,8 +8,8 @@
  * A crash before the commit leaves the ledger where it was: the same rows come again. One
  * after it leaves it behind them: they are skipped.
  */
+#include "contents.h"
 #include "leadrelay/fault.h"
-#include "match.h"
 #include "rows.h"
 
 #include <inttypes.h>
@@ -199,24 +199,8 @@ static enum err_code content_hash(struct importing *importing,
 	return code == ERR_OK && n > 1 ? match_again(importing->db, n, hash, err) : code;
 }
 
-static enum err_code content_known(struct importing *importing,
-	const struct import_row *row, bool *out, struct err *err)
-{
-	uint8_t hash[MATCH_LONG];
-	enum err_code code = content_hash(importing, row, hash, err);
-	sqlite3_stmt *stmt;
-
-	if (code != ERR_OK)
-		return code;
-	stmt = db_stmt(importing->db, SQL_IMPORTED_ADD);
-	db_bind_blob(stmt, 1, hash, sizeof(hash));
-	code = db_run(importing->db, stmt, err);
-	*out = code == ERR_OK && sqlite3_changes(importing->db->sqlite) == 0;
-	return code;
-}
-
-static enum err_code decide(
-	struct importing *importing, struct import_row *row, struct err *err)
+static enum err_code decide(struct importing *importing, struct import_row *row,
+	uint8_t content[MATCH_LONG], struct err *err)
 {
 	struct db *db = importing->db;
 	const struct lead *lead = &row->item.lead;
@@ -231,7 +215,9 @@ static enum err_code decide(
 		code = id_known(db, &lead->id, &yes, err);
 	if (code != ERR_OK || yes)
 		return code;
-	code = content_known(importing, row, &yes, err);
+	code = content_hash(importing, row, content, err);
+	if (code == ERR_OK)
+		code = contents_known(db, content, &yes, err);
 	if (code == ERR_OK && !yes)
 		row->result = IMPORT_ACCEPTED;
 	return code;
@@ -239,10 +225,21 @@ static enum err_code decide(
 
 /* ---- rows ---- */
 
+static enum err_code keep_row(struct importing *importing, struct import_row *row,
+	const uint8_t content[MATCH_LONG], struct err *err)
+{
+	const struct lead_raw raw = {
+		.bytes = row->raw, .len = row->raw_len, .content = content};
+	enum err_code code =
+		lead_keep(importing->db, &importing->keeping, &row->item, &raw, err);
+
+	return code == ERR_OK ? contents_add(importing->db, content, err) : code;
+}
+
 static enum err_code take_row(
 	struct importing *importing, struct import_row *row, struct err *err)
 {
-	const struct lead_raw raw = {.bytes = row->raw, .len = row->raw_len};
+	uint8_t content[MATCH_LONG];
 	struct import_state *state = &importing->state;
 	enum err_code code;
 
@@ -251,10 +248,9 @@ static enum err_code take_row(
 		state->rejected++;
 		return ERR_OK;
 	}
-	code = decide(importing, row, err);
+	code = decide(importing, row, content, err);
 	if (code == ERR_OK && row->result == IMPORT_ACCEPTED)
-		code = lead_keep(
-			importing->db, &importing->keeping, &row->item, &raw, err);
+		code = keep_row(importing, row, content, err);
 	state->accepted += row->result == IMPORT_ACCEPTED;
 	state->duplicates += row->result == IMPORT_DUPLICATE;
 	state->erased += row->result == IMPORT_ERASED;
@@ -314,6 +310,8 @@ static enum err_code take_batch(struct importing *importing, struct err *err)
 		code = last_seq_ask(importing->db, err);
 	if (code == ERR_OK)
 		code = take_rows(importing, err);
+	if (code == ERR_OK)
+		code = contents_settle(importing->db, importing->job->count, err);
 	if (code == ERR_OK && importing->state.taken > before.taken)
 		code = put_state(importing->db, &importing->state, err);
 	if (code == ERR_OK)
@@ -432,6 +430,7 @@ static enum err_code end_run(struct store_job *base, struct db *db, struct err *
 		code = get_state(db, job->import, &job->state, err);
 	if (code == ERR_OK)
 		code = import_sweep(db, IMPORT_SWEEP_MAX, &swept, err);
+	contents_forget(db);
 	FAULT_POINT("csv.finish");
 	return code == ERR_OK ? ERR_OK : err_wrap(err, "ending an import");
 }

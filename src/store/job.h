@@ -58,8 +58,8 @@ enum err_code fingerprint_put(
 #define IMPORT_SWEEP_MAX 2000
 enum err_code import_sweep(struct db *db, int max, int *count, struct err *err);
 
-/* lead.c's fields as the store keeps them: JSON texts, the caller's to cJSON_free. *extra
- * is NULL when there is none. */
+/* lead.c's fields as the store keeps them: JSON texts, *fields the caller's to free,
+ * *extra to cJSON_free; it is NULL when there is none. */
 enum err_code lead_texts(
 	const struct lead *lead, char **fields, char **extra, struct err *err);
 

@@ -14,7 +14,7 @@ struct match { /* of one connection */
 	uint8_t key[KEY_SIZE];
 	EVP_MD *md;
 	EVP_MD_CTX *context;
-	struct buf folded;
+	struct buf text; /* what is being hashed */
 };
 
 /* A hash that is not there would be stored as if it were. */
@@ -76,7 +76,7 @@ void match_free(struct match *match)
 		return;
 	EVP_MD_CTX_free(match->context);
 	EVP_MD_free(match->md);
-	buf_wipe(&match->folded);
+	buf_wipe(&match->text);
 	explicit_bzero(match->key, sizeof(match->key));
 	free(match);
 }
@@ -86,46 +86,45 @@ void match_free(struct match *match)
 enum err_code match_begin(struct db *db, enum match_kind kind, struct err *err)
 {
 	enum err_code code = ready(db, err);
-	uint8_t head[KEY_SIZE + 1];
+	struct buf *text;
 
 	if (code != ERR_OK)
 		return code;
-	memcpy(head, db->match->key, KEY_SIZE);
-	head[KEY_SIZE] = (uint8_t)kind;
-	require(EVP_DigestInit_ex(db->match->context, NULL, NULL));
-	match_add(db, head, sizeof(head));
+	text = &db->match->text;
+	buf_clear(text);
+	buf_add(text, db->match->key, KEY_SIZE);
+	buf_addc(text, (char)kind);
 	return ERR_OK;
 }
 
 void match_add(struct db *db, const void *bytes, size_t len)
 {
-	require(EVP_DigestUpdate(db->match->context, bytes, len));
+	buf_add(&db->match->text, bytes, len);
 }
 
-void match_end(struct db *db, uint8_t *out, size_t len)
+enum err_code match_end(struct db *db, uint8_t *out, size_t len, struct err *err)
 {
+	struct match *match = db->match;
 	uint8_t whole[SHA256_SIZE];
 
-	require(len <= MATCH_LONG && EVP_DigestFinal_ex(db->match->context, whole, NULL));
+	if (!buf_ok(&match->text))
+		return err_set(err, ERR_NOMEM, "out of memory");
+	require(len <= MATCH_LONG && EVP_DigestInit_ex(match->context, NULL, NULL) &&
+		EVP_DigestUpdate(match->context, match->text.data, match->text.len) &&
+		EVP_DigestFinal_ex(match->context, whole, NULL));
 	memcpy(out, whole, len);
+	return ERR_OK;
 }
 
 enum err_code match_hash_of(struct db *db, enum match_kind kind, const char *text,
 	uint8_t *out, size_t len, struct err *err)
 {
 	enum err_code code = match_begin(db, kind, err);
-	struct buf *folded;
 
 	if (code != ERR_OK)
 		return code;
-	folded = &db->match->folded;
-	buf_clear(folded);
-	text_fold(folded, text);
-	if (!buf_ok(folded))
-		return err_set(err, ERR_NOMEM, "out of memory");
-	match_add(db, folded->data, folded->len);
-	match_end(db, out, len);
-	return ERR_OK;
+	text_fold(&db->match->text, text);
+	return match_end(db, out, len, err);
 }
 
 /* ---- a row ---- */
@@ -209,8 +208,7 @@ enum err_code match_content(struct db *db, int64_t source, const struct lead *le
 		match_add(db, "+", 1);
 		code = add_extra(db, lead->extra, err);
 	}
-	match_end(db, out, MATCH_LONG);
-	return code;
+	return code == ERR_OK ? match_end(db, out, MATCH_LONG, err) : code;
 }
 
 enum err_code match_again(
@@ -222,6 +220,5 @@ enum err_code match_again(
 		return code;
 	match_add(db, hash, MATCH_LONG);
 	add_number(db, n);
-	match_end(db, hash, MATCH_LONG);
-	return ERR_OK;
+	return match_end(db, hash, MATCH_LONG, err);
 }

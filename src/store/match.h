@@ -27,7 +27,7 @@ enum err_code match_hash_of(struct db *db, enum match_kind kind, const char *tex
 /* The same of several parts, as they are: begin, any number of adds, end. */
 enum err_code match_begin(struct db *db, enum match_kind kind, struct err *err);
 void match_add(struct db *db, const void *bytes, size_t len);
-void match_end(struct db *db, uint8_t *out, size_t len);
+enum err_code match_end(struct db *db, uint8_t *out, size_t len, struct err *err);
 
 /* A row of a file: the source, every field, what else it has (in any order), and its time
  * where the file gives one. */

@@ -42,6 +42,7 @@ struct check {
 	int64_t last_mail;
 	int64_t last_mail_attempt;
 	int64_t last_import;
+	int64_t last_match;
 	int64_t found; /* orphans of one kind */
 };
 
@@ -278,6 +279,7 @@ static enum err_code read_ends(struct check *check, struct err *err)
 			check->last_mail = sqlite3_column_int64(stmt, 3);
 			check->last_mail_attempt = sqlite3_column_int64(stmt, 4);
 			check->last_import = sqlite3_column_int64(stmt, 5);
+			check->last_match = sqlite3_column_int64(stmt, 6);
 		}
 		sqlite3_reset(stmt);
 		if (row == DB_ERROR)
@@ -395,6 +397,8 @@ static const struct orphans { /* rows counted in ranges of a key; there should b
 		"attempts belong to no mail"},
 	{SQL_CHECK_MATCHES, offsetof(struct check, last_lead),
 		"leads have no match hash"},
+	{SQL_CHECK_CONTENTS, offsetof(struct check, last_match),
+		"imported rows are not known as such"},
 	{SQL_CHECK_IMPORTS, offsetof(struct check, last_import),
 		"imports have taken other than accepted + duplicates + erased + rejected"},
 	{SQL_CHECK_REPEATS, offsetof(struct check, last_import),

@@ -1,5 +1,6 @@
 #include "rows.h"
 
+#include "leadrelay/buf.h"
 #include "mailing.h"
 #include "match.h"
 
@@ -20,17 +21,17 @@ enum err_code last_seq_ask(struct db *db, struct err *err)
 enum err_code lead_texts(
 	const struct lead *lead, char **fields, char **extra, struct err *err)
 {
-	cJSON *json = lead_fields_json(lead);
-	char *fields_text = json ? cJSON_PrintUnformatted(json) : NULL;
 	char *extra_text = lead->extra ? cJSON_PrintUnformatted(lead->extra) : NULL;
+	struct buf fields_text = BUF_INIT;
 
-	cJSON_Delete(json);
-	if (!fields_text || (lead->extra && !extra_text)) {
-		cJSON_free(fields_text);
+	buf_reserve(&fields_text, ROW_BYTES);
+	lead_fields_add(lead, &fields_text);
+	if (!buf_ok(&fields_text) || (lead->extra && !extra_text)) {
+		buf_finish(&fields_text);
 		cJSON_free(extra_text);
 		return err_set(err, ERR_NOMEM, "storing a lead: out of memory");
 	}
-	*fields = fields_text;
+	*fields = buf_take(&fields_text);
 	*extra = extra_text;
 	return ERR_OK;
 }
@@ -68,14 +69,14 @@ static enum err_code lead_add(struct db *db, const struct keeping *keeping,
 		db_bind_blob(stmt, 13, raw->bytes, raw->len);
 	code = db_run(db, stmt, err);
 	db->bytes += strlen(fields) + (extra ? strlen(extra) : 0) + raw->len + ROW_BYTES;
-	cJSON_free(fields);
+	free(fields);
 	cJSON_free(extra);
 	return code == ERR_OK ? ERR_OK : err_wrap(err, "storing a lead");
 }
 
 /* What recognises it when the row is gone. */
 static enum err_code match_row_add(struct db *db, const struct keeping *keeping,
-	const struct lead *lead, int64_t seq, struct err *err)
+	const struct lead *lead, const uint8_t *content, int64_t seq, struct err *err)
 {
 	const char *email = lead->fields[FIELD_EMAIL];
 	const char *offer = lead->fields[FIELD_OFFER_TITLE];
@@ -100,6 +101,8 @@ static enum err_code match_row_add(struct db *db, const struct keeping *keeping,
 		db_bind_blob(stmt, 4, email_hash, sizeof(email_hash));
 	if (offer)
 		db_bind_blob(stmt, 5, offer_hash, sizeof(offer_hash));
+	if (content)
+		db_bind_blob(stmt, 6, content, MATCH_LONG);
 	code = db_run(db, stmt, err);
 	return code == ERR_OK ? ERR_OK : err_wrap(err, "storing a match hash");
 }
@@ -213,7 +216,7 @@ enum err_code lead_keep(struct db *db, const struct keeping *keeping,
 	enum err_code code = lead_add(db, keeping, &item->lead, raw, seq, err);
 
 	if (code == ERR_OK)
-		code = match_row_add(db, keeping, &item->lead, seq, err);
+		code = match_row_add(db, keeping, &item->lead, raw->content, seq, err);
 	if (code == ERR_OK && !keeping->quarantine)
 		code = work_add(db, keeping, item, seq, err);
 	if (code != ERR_OK)

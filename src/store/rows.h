@@ -19,6 +19,8 @@ struct lead_raw { /* the bytes as received: here, or with the lead `of`; all 0: 
 	const char *bytes;
 	size_t len;
 	int64_t of;
+	const uint8_t
+		*content; /* MATCH_LONG bytes: the hash of a file's row; NULL: none */
 };
 
 /* Asks for db->last_seq, where it is not known. */

@@ -109,8 +109,9 @@ const char *const sql_text[SQL_COUNT] = {
 		" FROM lead WHERE seq = ?1",
 	[SQL_REPEATED] = "UPDATE lead SET duplicates = duplicates + 1 WHERE seq = ?1",
 
-	[SQL_MATCH_ADD] = "INSERT INTO match_hash (seq, at, origin, email, offer)"
-			  " VALUES (?1, ?2, ?3, ?4, ?5)",
+	[SQL_MATCH_ADD] =
+		"INSERT INTO match_hash (seq, at, origin, email, offer, content)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 
 	/* import */
 	[SQL_IMPORT_BEGIN] =
@@ -136,6 +137,9 @@ const char *const sql_text[SQL_COUNT] = {
 		"DELETE FROM import_repeat WHERE (import, run, hash) IN"
 		" (SELECT r.import, r.run, r.hash FROM import f CROSS JOIN import_repeat r"
 		"  ON r.import = f.id AND r.run < f.run + (f.finished_at IS NOT NULL) LIMIT ?1)",
+	[SQL_CONTENTS] = "SELECT content FROM match_hash"
+			 " WHERE seq > ?1 AND content IS NOT NULL ORDER BY seq",
+	[SQL_IMPORTED_GET] = "SELECT 1 FROM imported WHERE hash = ?1",
 	[SQL_IMPORTED_ADD] =
 		"INSERT INTO imported (hash) VALUES (?1) ON CONFLICT DO NOTHING",
 	[SQL_LEAD_KNOWN] = "SELECT 1 FROM lead WHERE id = ?1",
@@ -527,7 +531,8 @@ const char *const sql_text[SQL_COUNT] = {
 		" (SELECT max(seq) FROM lead), (SELECT max(delivery) FROM attempt),"
 		" (SELECT max(id) FROM mail), (SELECT max(mail) FROM mail_attempt),"
 		" max((SELECT ifnull(max(id), 0) FROM import),"
-		"  (SELECT ifnull(max(import), 0) FROM import_repeat))",
+		"  (SELECT ifnull(max(import), 0) FROM import_repeat)),"
+		" (SELECT max(seq) FROM match_hash)",
 	[SQL_CHECK_MAIL_ORPHANS] =
 		"SELECT count(*) FROM mail m NOT INDEXED WHERE m.id > ?1 AND m.id <= ?2"
 		" AND NOT (EXISTS (SELECT 1 FROM lead WHERE seq = m.lead) OR"
@@ -539,6 +544,11 @@ const char *const sql_text[SQL_COUNT] = {
 		"SELECT count(*) FROM lead l NOT INDEXED WHERE l.seq > ?1 AND l.seq <= ?2"
 		" AND l.seq >= (SELECT min(seq) FROM match_hash)"
 		" AND NOT EXISTS (SELECT 1 FROM match_hash WHERE seq = l.seq)",
+	[SQL_CHECK_CONTENTS] =
+		"SELECT count(*) FROM match_hash h WHERE h.seq > ?1 AND h.seq <= ?2"
+		" AND h.seq <= (SELECT value FROM meta WHERE key = 'imported_until')"
+		" AND h.content IS NOT NULL"
+		" AND NOT EXISTS (SELECT 1 FROM imported WHERE hash = h.content)",
 	[SQL_CHECK_IMPORTS] = "SELECT count(*) FROM import WHERE id > ?1 AND id <= ?2"
 			      " AND taken <> accepted + duplicates + erased + rejected",
 	[SQL_CHECK_REPEATS] =

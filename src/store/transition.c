@@ -196,7 +196,7 @@ static enum err_code write_lead(
 	db_bind_text(stmt, 3, lead->fields[FIELD_EMAIL]);
 	db_bind_text(stmt, 4, lead->fields[FIELD_COMPANY]);
 	code = db_run_one(db, stmt, err);
-	cJSON_free(fields);
+	free(fields);
 	cJSON_free(extra);
 	return code;
 }

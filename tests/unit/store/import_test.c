@@ -143,6 +143,26 @@ static void expect_sound(struct fixture *f)
 	reader_close(reader);
 }
 
+static void keep_problem(void *ctx, const char *text)
+{
+	char *all = ctx;
+
+	strncat(strncat(all, text, 400), "\n", 2);
+}
+
+static void expect_problem(struct fixture *f, const char *text)
+{
+	char problems[4096] = "";
+	struct reader *reader;
+	struct err err;
+
+	assert_int_equal(reader_open(&reader, f->dir, &f->clock, &err), ERR_OK);
+	assert_int_equal(reader_check(reader, keep_problem, problems, &err), ERR_OK);
+	reader_close(reader);
+	if (!strstr(problems, text))
+		fail_msg("%s", problems);
+}
+
 static const char *const four[] = {"a@x.com", "b@x.com", NULL, "c@x.com"};
 
 static void rows_become_leads_with_all_that_hangs_on_them(void **state)
@@ -354,7 +374,7 @@ static void one_bad_row_takes_its_whole_batch_back(void **state)
 	file.rows[3].item.destination_count = 2;
 	refuse(&file, "row 4");
 	assert_int_equal(query(f, "SELECT count(*) FROM lead"), 0);
-	assert_int_equal(query(f, "SELECT count(*) FROM imported"), 0);
+	assert_int_equal(query(f, "SELECT count(*) FROM match_hash"), 0);
 	assert_int_equal(query(f, "SELECT taken FROM import"), 0);
 	take(&file, 1, 4, four, "aa-a");
 	expect_counts(f, f->crm, 3, 0, 0, 0, 0);
@@ -468,6 +488,92 @@ static void what_a_run_left_behind_is_swept(void **state)
 	assert_int_equal(query(f, "SELECT run FROM import_repeat"), 2);
 }
 
+static void housekeep(struct fixture *f, int max, bool more)
+{
+	struct job_expire expire = {.now = f->wall, .max = max};
+
+	job_expire_prepare(&expire);
+	call(f, &expire.job);
+	assert_int_equal(expire.more, more);
+}
+
+static void rows_are_known_before_during_and_after_they_are_indexed(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const more[] = {"a@x.com", "n@x.com", "c@x.com"};
+	struct file file;
+
+	begin(f, &file, "fair");
+	take(&file, 1, 4, four, "aa-a");
+	housekeep(f, 100, false); /* not while somebody imports */
+	assert_int_equal(query(f, "SELECT count(*) FROM imported"), 0);
+	end(&file);
+	housekeep(f, 2, true);
+	assert_int_equal(query(f, "SELECT count(*) FROM imported"), 2);
+	assert_int_equal(
+		query(f, "SELECT count(*) FROM meta WHERE key = 'imported_until'"), 0);
+	begin(f, &file, "fair, half indexed");
+	take(&file, 1, 3, more, "dad");
+	end(&file);
+	add_lead(f, "{}"); /* has no row in a file */
+	housekeep(f, 100, false);
+	assert_int_equal(query(f, "SELECT count(*) FROM imported"), 4);
+	assert_int_equal(
+		query(f, "SELECT value FROM meta WHERE key = 'imported_until'"), 5);
+	expect_sound(f);
+	begin(f, &file, "fair, indexed");
+	take(&file, 1, 3, more, "ddd");
+	end(&file);
+	fixture_close(f);
+	fixture_open(f);
+	begin(f, &file, "fair, after a start");
+	take(&file, 1, 3, more, "ddd");
+	end(&file);
+	add_lead(f, "[]");
+	housekeep(f, 100, false);
+	assert_int_equal(
+		query(f, "SELECT value FROM meta WHERE key = 'imported_until'"), 6);
+	execute(f, "DELETE FROM imported WHERE hash = (SELECT content FROM match_hash"
+		   " WHERE seq = 2)");
+	expect_problem(f, "1 imported rows are not known as such");
+}
+
+static void many_rows_go_into_the_index_as_others_come(void **state)
+{
+	struct fixture *f = *state;
+	char text[ROWS_MAX][16];
+	const char *emails[ROWS_MAX];
+	struct file file;
+
+	begin(f, &file, "fair");
+	take(&file, 1, 4, four, "aa-a");
+	end(&file);
+	execute(f, "WITH RECURSIVE n(i) AS (SELECT 4 UNION ALL SELECT i + 1 FROM n"
+		   " WHERE i < 65590) INSERT INTO match_hash (seq, at, origin, content)"
+		   " SELECT i, 1, 1, randomblob(16) FROM n;"
+		   "UPDATE sqlite_sequence SET seq = 65590 WHERE name = 'lead'");
+	fixture_close(f);
+	fixture_open(f);
+	for (size_t i = 0; i < ROWS_MAX; i++) {
+		snprintf(text[i], sizeof(text[i]), "%zu@x.com", i);
+		emails[i] = text[i];
+	}
+	begin(f, &file, "more");
+	fill(&file, 1, 50, emails);
+	call(f, &file.batch.job);
+	empty(&file);
+	assert_int_equal(query(f, "SELECT count(*) FROM imported"), 50 + 50 / 4 + 1);
+	fill(&file, 51, 4, four); /* known from long before */
+	call(f, &file.batch.job);
+	expect_results(&file, "dd-d");
+	empty(&file);
+	fill(&file, 55, 5, emails); /* and from just now */
+	call(f, &file.batch.job);
+	expect_results(&file, "ddddd");
+	empty(&file);
+	end(&file);
+}
+
 static void notifications_go_as_for_requests(void **state)
 {
 	struct fixture *f = *state;
@@ -488,31 +594,18 @@ static void notifications_go_as_for_requests(void **state)
 	expect_sound(f);
 }
 
-static void keep_problem(void *ctx, const char *text)
-{
-	char *all = ctx;
-
-	strncat(strncat(all, text, 400), "\n", 2);
-}
-
 static void what_does_not_add_up_is_told(void **state)
 {
 	struct fixture *f = *state;
-	char problems[4096] = "";
-	struct reader *reader;
 	struct file file;
-	struct err err;
 
 	begin(f, &file, "fair");
 	take(&file, 1, 4, four, "aa-a");
 	execute(f, "UPDATE import SET taken = 5; DELETE FROM match_hash WHERE seq = 2;"
 		   "INSERT INTO import_repeat VALUES (77, 1, x'00', 1)");
-	assert_int_equal(reader_open(&reader, f->dir, &f->clock, &err), ERR_OK);
-	assert_int_equal(reader_check(reader, keep_problem, problems, &err), ERR_OK);
-	reader_close(reader);
-	assert_non_null(strstr(problems, "1 imports have taken other than"));
-	assert_non_null(strstr(problems, "1 leads have no match hash"));
-	assert_non_null(strstr(problems, "1 counts of rows belong to no import"));
+	expect_problem(f, "1 imports have taken other than");
+	expect_problem(f, "1 leads have no match hash");
+	expect_problem(f, "1 counts of rows belong to no import");
 }
 
 /* ---- killed ---- */
@@ -617,6 +710,8 @@ int main(int argc, char **argv)
 		TEST(rows_of_nobody_count_as_often_as_the_file_has_them),
 		TEST(what_a_run_left_behind_is_swept),
 		TEST(what_does_not_add_up_is_told),
+		TEST(rows_are_known_before_during_and_after_they_are_indexed),
+		TEST(many_rows_go_into_the_index_as_others_come),
 		TEST(notifications_go_as_for_requests),
 #ifdef LEADRELAY_FAULT_POINTS
 		TEST(killed_anywhere_each_row_is_one_lead),
