@@ -47,6 +47,7 @@ CREATE TABLE match_hash (
 	origin INTEGER NOT NULL,     -- enum lead_origin
 	email BLOB,                  -- 8 bytes each; NULL: the lead has none
 	offer BLOB,
+	came_at INTEGER,             -- of one that was imported; NULL: at
 	content BLOB                 -- 16 bytes, of a file's row; NULL: it came otherwise
 ) STRICT;
 

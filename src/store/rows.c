@@ -101,8 +101,10 @@ static enum err_code match_row_add(struct db *db, const struct keeping *keeping,
 		db_bind_blob(stmt, 4, email_hash, sizeof(email_hash));
 	if (offer)
 		db_bind_blob(stmt, 5, offer_hash, sizeof(offer_hash));
+	if (keeping->origin != ORIGIN_REQUEST)
+		sqlite3_bind_int64(stmt, 6, keeping->now);
 	if (content)
-		db_bind_blob(stmt, 6, content, MATCH_LONG);
+		db_bind_blob(stmt, 7, content, MATCH_LONG);
 	code = db_run(db, stmt, err);
 	return code == ERR_OK ? ERR_OK : err_wrap(err, "storing a match hash");
 }

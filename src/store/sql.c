@@ -76,9 +76,10 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_WAKE] = "UPDATE delivery SET due_at = ?2 WHERE id IN"
 		     " (SELECT id FROM delivery WHERE destination = ?1 AND state = 1"
 		     "  AND queue = 3 AND due_at > ?2 ORDER BY due_at LIMIT ?3)",
-	/* the lead with the lowest seq came first */
+	/* the lead with the lowest seq came first; an imported one may be years old */
 	[SQL_OLDEST_PENDING] =
-		"SELECT received_at FROM lead WHERE seq = (SELECT min(lead) FROM delivery"
+		"SELECT ifnull((SELECT came_at FROM match_hash h WHERE h.seq = l.seq),"
+		" l.received_at) FROM lead l WHERE l.seq = (SELECT min(lead) FROM delivery"
 		" WHERE destination = ?1 AND state = 1 AND state <> 3)",
 
 	/* accept */
@@ -110,8 +111,8 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_REPEATED] = "UPDATE lead SET duplicates = duplicates + 1 WHERE seq = ?1",
 
 	[SQL_MATCH_ADD] =
-		"INSERT INTO match_hash (seq, at, origin, email, offer, content)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		"INSERT INTO match_hash (seq, at, origin, email, offer, came_at, content)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 
 	/* import */
 	[SQL_IMPORT_BEGIN] =
@@ -570,7 +571,8 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_FIGURES_DELIVERIES] = "SELECT destination FROM delivery WHERE lead = ?1",
 	[SQL_FIGURES_ENDED] =
 		"SELECT d.id, d.settled_at, d.destination, d.state, d.reason,"
-		" l.received_at FROM delivery d CROSS JOIN lead l ON l.seq = d.lead"
+		" ifnull((SELECT came_at FROM match_hash h WHERE h.seq = l.seq), l.received_at)"
+		" FROM delivery d CROSS JOIN lead l ON l.seq = d.lead"
 		" WHERE d.state = ?5 AND d.settled_at >= ?1 AND d.settled_at < ?2"
 		" AND NOT (d.settled_at = ?1 AND d.id <= ?3)"
 		" ORDER BY d.settled_at, d.id LIMIT ?4",

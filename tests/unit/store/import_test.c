@@ -574,6 +574,22 @@ static void many_rows_go_into_the_index_as_others_come(void **state)
 	end(&file);
 }
 
+static void what_is_imported_waits_since_it_came(void **state)
+{
+	struct fixture *f = *state;
+	struct destination_row row;
+	struct file file;
+
+	begin(f, &file, "old system");
+	fill(&file, 1, 1, four);
+	file.rows[0].time_given = true;
+	file.rows[0].item.lead.received_at = NOW - INT64_C(700) * 24 * 60 * MINUTE;
+	call(f, &file.batch.job);
+	empty(&file);
+	destination_get(f, f->crm, &row);
+	assert_int_equal(row.oldest_pending_at, NOW);
+}
+
 static void notifications_go_as_for_requests(void **state)
 {
 	struct fixture *f = *state;
@@ -712,6 +728,7 @@ int main(int argc, char **argv)
 		TEST(what_does_not_add_up_is_told),
 		TEST(rows_are_known_before_during_and_after_they_are_indexed),
 		TEST(many_rows_go_into_the_index_as_others_come),
+		TEST(what_is_imported_waits_since_it_came),
 		TEST(notifications_go_as_for_requests),
 #ifdef LEADRELAY_FAULT_POINTS
 		TEST(killed_anywhere_each_row_is_one_lead),
