@@ -108,8 +108,11 @@ void relay_resume(struct relay *relay, const char *destination,
 	void (*done)(void *ctx, const struct err *err), void *ctx);
 /* What is due. Returns the monotonic time of the next tick it wants (INT64_MAX: none). */
 int64_t relay_tick(struct relay *relay);
-/* The wall clock jumped by delta ms against the monotonic one. */
+/* The wall clock moved by delta ms against the monotonic one since it was last told:
+ * jumped, then what waits keeps its length; or was corrected by a little. Until then the
+ * relay goes on in the time it knows. */
 void relay_clock_jumped(struct relay *relay, int64_t delta);
+void relay_clock_slewed(struct relay *relay, int64_t delta);
 
 struct relay_status {         /* of one destination, now */
 	struct health health; /* the live one */

@@ -31,8 +31,10 @@ static void look_at_clock(struct daemon *daemon)
 	char length[DURATION_TEXT_SIZE];
 
 	daemon->clock_offset = offset;
-	if (delta > -STEP_MS && delta < STEP_MS)
+	if (delta > -STEP_MS && delta < STEP_MS) {
+		relay_clock_slewed(daemon->relay, delta);
 		return;
+	}
 	log_write(delta > -JUMP_MS && delta < JUMP_MS ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 		"wall clock jumped", "by",
 		duration_human(delta < 0 ? -delta : delta, length), "direction",

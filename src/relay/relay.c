@@ -15,6 +15,7 @@ enum err_code relay_create(
 	if (!relay)
 		return err_set(err, ERR_NOMEM, "relay: out of memory");
 	relay->options = *options;
+	relay->wall_offset = clock_wall(options->clock) - clock_mono(options->clock);
 	relay->running = true;
 	*out = relay;
 	return ERR_OK;
@@ -275,10 +276,16 @@ static void look_ahead(struct lane *lane, int64_t back_ms)
 		lane->sweep_until = until;
 }
 
+void relay_clock_slewed(struct relay *relay, int64_t delta)
+{
+	relay->wall_offset += delta;
+}
+
 void relay_clock_jumped(struct relay *relay, int64_t delta)
 {
 	struct lane *lane;
 
+	relay->wall_offset += delta;
 	for (lane = relay->lanes; lane; lane = lane->next) {
 		health_clock_jumped(&lane->health, delta);
 		lane->health_dirty = true;

@@ -154,6 +154,7 @@ struct relay {
 	struct lane *lanes;
 	struct attempt *attempts; /* all, until settled */
 	struct fetch *fetches;
+	int64_t wall_offset; /* wall minus monotonic clock */
 	bool running;
 	bool draining;
 	bool cancelled;         /* drain's deadline passed */
@@ -166,9 +167,11 @@ struct relay {
 	bool stalled; /* settlements wait for store_retry_at */
 };
 
+/* Wall time as far as the relay was told: between a jump of the clock and the look that
+ * notices it, instants go on in the old time, and all are moved together. */
 static inline int64_t relay_now(const struct relay *relay)
 {
-	return clock_wall(relay->options.clock);
+	return clock_mono(relay->options.clock) + relay->wall_offset;
 }
 
 static inline int64_t relay_mono(const struct relay *relay)

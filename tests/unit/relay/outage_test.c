@@ -276,6 +276,29 @@ static void a_clock_set_on_ends_no_pause_and_kills_no_lead(void **state)
 	assert_int_equal(rig_row(&rig, 0).delivered, 30);
 }
 
+static void refuse_all(
+	struct rig *r, const struct rig_asked *asked, struct rig_reply *reply)
+{
+	(void)r;
+	(void)asked;
+	reply->status = 503;
+}
+
+/* The daemon looks at the clock once a second; answers come in between. */
+static void a_jump_that_is_told_later_puts_nothing_off_by_a_year(void **state)
+{
+	(void)state;
+	rig.answer = refuse_all;
+	accept_many(5);
+	rig_run(&rig, 5000);
+	rig_jump_untold(&rig, INT64_C(365) * 86400000);
+	rig_run(&rig, 3600000); /* asked, and put off, by the new clock or the old */
+	relay_clock_jumped(rig.relay, INT64_C(365) * 86400000);
+	rig.answer = NULL;
+	rig_run(&rig, 2 * 3600000);
+	assert_int_equal(rig_row(&rig, 0).delivered, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +324,9 @@ int main(void)
 			throttling_outlives_a_restart, open_one, close_it),
 		cmocka_unit_test_setup_teardown(
 			a_clock_set_back_a_day_stalls_nobody, open_one, close_it),
+		cmocka_unit_test_setup_teardown(
+			a_jump_that_is_told_later_puts_nothing_off_by_a_year, open_one,
+			close_it),
 		cmocka_unit_test_setup_teardown(
 			a_clock_set_on_ends_no_pause_and_kills_no_lead, open_one,
 			close_it),

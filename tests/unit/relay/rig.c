@@ -628,8 +628,13 @@ void rig_run(struct rig *rig, int64_t ms)
 
 void rig_jump(struct rig *rig, int64_t delta)
 {
-	rig->wall += delta;
+	rig_jump_untold(rig, delta);
 	relay_clock_jumped(rig->relay, delta);
+}
+
+void rig_jump_untold(struct rig *rig, int64_t delta)
+{
+	rig->wall += delta;
 }
 
 int rig_events(const struct rig *rig, int kind)

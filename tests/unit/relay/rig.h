@@ -115,6 +115,7 @@ void rig_accept_telling(struct rig *rig, const char *contact, int64_t digest_ms)
 void rig_run(struct rig *rig, int64_t ms);
 void rig_jump(
 	struct rig *rig, int64_t delta); /* the wall clock only; the relay is told */
+void rig_jump_untold(struct rig *rig, int64_t delta);
 
 struct destination_row rig_row(struct rig *rig, int destination);
 struct destination_row rig_mail_row(struct rig *rig);
