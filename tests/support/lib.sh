@@ -60,9 +60,9 @@ expect_no_text() { # WHAT TEXT PATTERN
 }
 equal() { [ "$1" = "$2" ] || fail "expected '$2', got '$1' ${3:+($3)}"; }
 
-# wait_until SECONDS WHAT COMMAND...: asks again until it succeeds.
+# wait_until SECONDS WHAT COMMAND...: asks again until it succeeds. SECONDS are those of an idle machine; a busy one gets four times as many.
 wait_until() {
-	local until=$((SECONDS + $1)) what=$2
+	local until=$((SECONDS + 4 * $1)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		[ -z "${GONE:-}" ] || fail "$GONE"
