@@ -21,7 +21,7 @@ static const char *mail_state_name(enum delivery_state state)
 static unsigned state_bit(const char *name)
 {
 	static const enum delivery_state states[] = {
-		DELIVERY_PENDING, DELIVERY_DELIVERED, DELIVERY_DEAD};
+		DELIVERY_HELD, DELIVERY_PENDING, DELIVERY_DELIVERED, DELIVERY_DEAD};
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 		if (strcmp(mail_state_name(states[i]), name) == 0)
@@ -55,7 +55,7 @@ enum err_code check_notifications(const cJSON *request, int64_t now, struct err 
 			action);
 	if (state && !state_bit(state))
 		return err_set(err, ERR_INVALID,
-			"state: there is no state \"%s\" of a notification; pending, sent or "
+			"state: there is no state \"%s\" of a notification; pending, held, sent or "
 			"dead",
 			state);
 	cJSON_ArrayForEach (id, cJSON_GetObjectItemCaseSensitive(request, "ids")) {

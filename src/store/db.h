@@ -69,6 +69,7 @@ struct db_options {
 	const char *vfs;
 	const struct clock *clock;
 	bool readonly;
+	bool as_it_is;     /* reads only, but recovers its WAL; whatever its schema */
 	bool create;       /* the file, when there is none */
 	int64_t wal_limit; /* bytes the WAL file is cut back to when it starts over */
 };

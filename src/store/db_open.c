@@ -224,13 +224,16 @@ static enum err_code open_sqlite(
 	/* until all is well: closing changes nothing */
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	code = options->readonly ? set_up_reader(db, err)
-				 : set_up_writer(db, options, err);
+	if (options->as_it_is)
+		code = db_exec(db, reader_pragmas, err);
+	else
+		code = options->readonly ? set_up_reader(db, err)
+					 : set_up_writer(db, options, err);
 	if (code == ERR_CORRUPT)
 		return err_wrap(err,
-			"the file is damaged or no database; nothing was changed. Keep the folder"
-			" aside as it is, and put a copy from before in its place (or start"
-			" with an empty one)");
+			"the file is damaged or no database; nothing was changed. Bring a backup"
+			" back (`leadctl restore FILE`), or what can still be read"
+			" (`leadctl salvage FILE`); the files that are there are kept");
 	return code;
 }
 

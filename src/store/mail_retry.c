@@ -1,6 +1,6 @@
 /*
- * mail_retry: dead mails pending again, in batches. A digest goes again as it was: the
- * same leads under the same Message-ID.
+ * mail_retry: dead mails, and those a restore held, pending again, in batches. A digest
+ * goes again as it was: the same leads under the same Message-ID.
  */
 #include "mailing.h"
 
@@ -8,14 +8,17 @@
 
 #define MAX_ROWS 5000
 
-static enum err_code read_page(struct db *db, const struct job_mails_retry *job,
-	int64_t *ids, int *count, struct err *err)
+/* Behind `after`, as many as there is room for. */
+static enum err_code read_state(struct db *db, const struct job_mails_retry *job,
+	enum delivery_state state, int64_t after, int64_t *ids, int *count,
+	struct err *err)
 {
 	sqlite3_stmt *stmt = db_stmt(db, job->lead ? SQL_MAIL_DEAD_OF : SQL_MAIL_DEAD);
 	enum db_row row;
 
-	sqlite3_bind_int64(stmt, 1, job->after);
+	sqlite3_bind_int64(stmt, 1, after);
 	sqlite3_bind_int(stmt, 2, job->max);
+	sqlite3_bind_int(stmt, 4, (int)state);
 	if (job->lead)
 		sqlite3_bind_int64(stmt, 3, job->lead);
 	while ((row = db_next(db, stmt, err)) == DB_ROW)
@@ -23,8 +26,24 @@ static enum err_code read_page(struct db *db, const struct job_mails_retry *job,
 	return row == DB_ERROR ? err->code : ERR_OK;
 }
 
+/* What a restore held comes first; then what died, behind `after`. *next: where the next
+ * page begins. */
+static enum err_code read_page(struct db *db, const struct job_mails_retry *job,
+	int64_t *ids, int *count, int64_t *next, struct err *err)
+{
+	enum err_code code = read_state(db, job, DELIVERY_HELD, 0, ids, count, err);
+
+	*next = job->after;
+	if (code != ERR_OK || *count > 0) /* they are held no longer then */
+		return code;
+	code = read_state(db, job, DELIVERY_DEAD, job->after, ids, count, err);
+	*next = *count == job->max ? ids[*count - 1] : -1;
+	return code;
+}
+
 struct dead {
 	int kind;
+	enum delivery_state state;
 	int64_t carrier; /* 0: a mail of its own */
 	bool there;
 };
@@ -40,7 +59,8 @@ static enum err_code read_dead(
 	row = db_next(db, stmt, err);
 	if (row == DB_ROW) {
 		out->kind = sqlite3_column_int(stmt, 0);
-		out->there = sqlite3_column_int(stmt, 1) == DELIVERY_DEAD;
+		out->state = (enum delivery_state)sqlite3_column_int(stmt, 1);
+		out->there = out->state == DELIVERY_DEAD || out->state == DELIVERY_HELD;
 		out->carrier = sqlite3_column_int64(stmt, 2);
 		sqlite3_reset(stmt);
 	}
@@ -83,13 +103,14 @@ static enum err_code retry(struct db *db, struct job_mails_retry *job,
 	sqlite3_bind_int64(stmt, 1, dead.carrier ? dead.carrier : id);
 	sqlite3_bind_int64(stmt, 2, job->now);
 	sqlite3_bind_int64(stmt, 3, open_ms);
+	sqlite3_bind_int(stmt, 4, (int)dead.state);
 	code = db_run(db, stmt, err);
 	if (code != ERR_OK)
 		return err_wrap(err, "putting a mail back");
 	count = sqlite3_changes(db->sqlite);
 	job->changed += count;
-	tally_mail_move(&db->tally, destination, dead.kind, DELIVERY_DEAD,
-		DELIVERY_PENDING, count);
+	tally_mail_move(
+		&db->tally, destination, dead.kind, dead.state, DELIVERY_PENDING, count);
 	return ERR_OK;
 }
 
@@ -111,11 +132,9 @@ static enum err_code retry_run(struct store_job *base, struct db *db, struct err
 	ids = calloc((size_t)job->max, sizeof(ids[0]));
 	if (!ids)
 		return err_set(err, ERR_NOMEM, "putting mails back: out of memory");
-	code = read_page(db, job, ids, &count, err);
+	code = read_page(db, job, ids, &count, &job->next, err);
 	for (int i = 0; i < count && code == ERR_OK; i++)
 		code = retry(db, job, destination, ids[i], err);
-	if (count == job->max)
-		job->next = ids[count - 1];
 	free(ids);
 	return code;
 }

@@ -231,22 +231,23 @@ const char *const sql_text[SQL_COUNT] = {
 		" status, error) VALUES (?1, (SELECT coalesce(max(n), 0) + 1"
 		" FROM mail_attempt WHERE mail = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
 
-	[SQL_MAIL_DEAD] = "SELECT id FROM mail WHERE state = 4 AND state <> 3 AND id > ?1"
-			  " ORDER BY id LIMIT ?2",
+	[SQL_MAIL_DEAD] =
+		"SELECT id FROM mail WHERE state = ?4 AND state <> 3 AND id > ?1"
+		" ORDER BY id LIMIT ?2",
 	[SQL_MAIL_DEAD_OF] =
-		"SELECT id FROM mail WHERE lead = ?3 AND state = 4 AND id > ?1"
+		"SELECT id FROM mail WHERE lead = ?3 AND state = ?4 AND id > ?1"
 		" ORDER BY id LIMIT ?2",
 	[SQL_MAIL_CARRY] =
 		"UPDATE mail SET carrier = ?2 WHERE carrier = ?1 AND carrier IS NOT NULL",
 	[SQL_MAIL_RETRY] =
 		"UPDATE mail SET state = 1, queue = 2, due_at = ?2, attempts = 0, few = 0,"
 		" age_from = ?3, reason = 0, error = NULL, settled_at = NULL"
-		" WHERE id = ?1 AND state = 4",
+		" WHERE id = ?1 AND state = ?4",
 	[SQL_MAIL_RETRY_ALL] =
 		"UPDATE mail SET state = 1, queue = CASE WHEN id = ?1 THEN 2 ELSE 5 END,"
 		" due_at = ?2, attempts = 0, few = 0, age_from = ?3, reason = 0,"
 		" error = NULL, settled_at = NULL"
-		" WHERE carrier = ?1 AND carrier IS NOT NULL AND state = 4",
+		" WHERE carrier = ?1 AND carrier IS NOT NULL AND state = ?4",
 
 	/* alerts and reports */
 	[SQL_ALERT_GET] = "SELECT told FROM alert WHERE key = ?1",
@@ -355,6 +356,25 @@ const char *const sql_text[SQL_COUNT] = {
 		"  WHERE seq >= p.lead AND seq < p.lead + p.leads)"
 		" FROM fingerprint p WHERE (kind, source, hash) > (?1, ?2, ?3)"
 		" ORDER BY kind, source, hash LIMIT ?4",
+
+	/* restore */
+	[SQL_TOMBSTONES_ALL] = "SELECT hash, at FROM tombstone WHERE hash >= x''",
+	[SQL_RESTORE_LEADS] = "SELECT seq, email, received_at FROM lead NOT INDEXED"
+			      " WHERE seq > ?1 AND seq <= ?2 AND email IS NOT NULL",
+	[SQL_RESTORE_KEYLESS] =
+		"SELECT d.id, n.id FROM destination n CROSS JOIN delivery d"
+		" ON d.destination = n.id AND d.state = 1 AND d.state <> 3"
+		" WHERE n.keeps_key = 0 AND n.name <> '(mail)' LIMIT ?1",
+	[SQL_RESTORE_HOLD] = "UPDATE delivery SET state = 2, reason = ?2, error = ?3"
+			     " WHERE id = ?1 AND state = 1",
+	[SQL_RESTORE_MAILS] = "SELECT id, kind FROM mail WHERE state = 1 LIMIT ?1",
+	[SQL_RESTORE_HOLD_MAIL] = "UPDATE mail SET state = 2, reason = ?2, error = ?3"
+				  " WHERE id = ?1 AND state = 1",
+	[SQL_RESTORE_BOOTS] =
+		"UPDATE boot SET clean = 1, ended_at = max(started_at,"
+		" ifnull((SELECT max(received_at) FROM lead), 0)) WHERE ended_at IS NULL",
+	[SQL_RESTORE_AGAIN] = "SELECT sum(pending) FROM destination"
+			      " WHERE keeps_key <> 0 AND name <> '(mail)'",
 
 	/* settle: by primary key, and only from the state that was read */
 	[SQL_SETTLE_GET] = "SELECT destination, state FROM delivery WHERE id = ?1",

@@ -1,4 +1,5 @@
 #include "inside.h"
+#include "install.h"
 #include "leadrelay/log.h"
 
 #include <stdio.h>
@@ -66,7 +67,8 @@ enum err_code store_open(
 {
 	struct store *store = store_new(options);
 	struct db_options db_options;
-	enum err_code code;
+	char aside[128];
+	enum err_code code = ERR_OK;
 	struct err mine;
 
 	if (!store)
@@ -76,7 +78,10 @@ enum err_code store_open(
 		return err_set(err, ERR_NOMEM, "opening the store: out of memory");
 	}
 	disk_options(store, true, &db_options);
-	code = db_open(&store->db, &db_options, &mine);
+	if (!options->vfs) /* a VFS has files of its own kind */
+		code = install_finish(options->state_dir, aside, sizeof(aside), &mine);
+	if (code == ERR_OK)
+		code = db_open(&store->db, &db_options, &mine);
 	if (code == ERR_OK)
 		warn_of_difference(store, &mine);
 	if (code == ERR_OK && store->db->broken)

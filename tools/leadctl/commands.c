@@ -192,6 +192,14 @@ const struct command commands[] = {
 		"daemon works;\nread again, checked and counted before it gets its name. It "
 		"holds persons: mode 0600.\nExit 3 when the outbox's own sums differ.\n",
 		"leadctl backup /srv/backup/leads-$(date +%F).db"},
+	{"restore", cmd_restore, NEED_NOTHING, no_options, "restore FILE",
+		"bring a backup back",
+		"With leadrelayd stopped (else exit 5). The backup is checked first; the outbox "
+		"that is\nthere is kept under another name. Persons who asked to be forgotten "
+		"since do not come\nback. Held: deliveries to destinations that keep no key, "
+		"and mails; they may have gone\nout after the backup. All others are sent "
+		"again to destinations that recognise them.\n",
+		"leadctl restore /srv/backup/leads-2026-11-22.db"},
 	{"config", cmd_config, NEED_NOTHING, no_options, "config check",
 		"is the configuration good?",
 		"Every problem as FILE:LINE: key: what is wrong; what is allowed. Touches "
@@ -203,7 +211,7 @@ const struct command commands[] = {
 };
 
 static const char *const later[] = {
-	"import", "reconcile", "shape", "restore", "salvage", "doctor", "init", "tail"};
+	"import", "reconcile", "shape", "salvage", "doctor", "init", "tail"};
 
 const struct command *command_find(const char *name)
 {

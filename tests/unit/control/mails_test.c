@@ -90,7 +90,7 @@ static void what_notifications_cannot_do_is_told(void **state)
 
 	ask(f, "{\"command\":\"notifications\",\"action\":\"eat\"}");
 	assert_failed(f, 2);
-	ask(f, "{\"command\":\"notifications\",\"state\":\"held\"}");
+	ask(f, "{\"command\":\"notifications\",\"state\":\"discarded\"}");
 	assert_failed(f, 2);
 	ask(f, "{\"command\":\"notifications\",\"action\":\"retry\",\"ids\":[\"abcdef12\"]}");
 	assert_failed(f, 4);
