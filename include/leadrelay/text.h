@@ -23,9 +23,9 @@ size_t utf16_prefix(const char *text, size_t units);
  * whole text. */
 bool glob_match(const char *pattern, const char *text);
 bool text_blank(const char *text); /* NULL, empty, or only white space (Unicode's too) */
-/* Appends text as it is compared with others: no white space around it, one blank for each
- * run of white space inside, A to Z and U+00C0 to U+00DE in lower case. Hashes that are
- * stored are made of this: never changed. */
+/* Appends text as it is compared with others: no white space around it, one blank for
+ * each run of white space inside, A to Z and U+00C0 to U+00DE in lower case. Hashes that
+ * are stored are made of this: never changed. */
 void text_fold(struct buf *out, const char *text);
 /* Appends text with C0, DEL and C1 control characters as \xNN, \n, \t, invalid UTF-8 as
  * \xNN. */
