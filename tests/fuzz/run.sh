@@ -32,11 +32,10 @@ fi
 
 mkdir -p "$build/findings" "$build/fuzz-logs"
 run_one() { # TARGET: its log ends with libFuzzer's figures
-	local target=$1 options=()
+	local target=$1
 	mkdir -p "$build/corpus/$target"
-	[ -f "$here/dictionaries/$target" ] && options+=("-dict=$here/dictionaries/$target")
-	"$build/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -seed="${SEED:-0}" -timeout=30 -rss_limit_mb=2048 -print_final_stats=1 \
-		-artifact_prefix="$build/findings/$target-" ${options[@]+"${options[@]}"} "$build/corpus/$target" "$here/corpus/$target" \
+	exec "$build/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -seed="${SEED:-0}" -timeout=30 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$here/corpus/$target" \
 		>"$build/fuzz-logs/$target" 2>&1
 }
 running=()
