@@ -44,7 +44,7 @@ row() {
 status() { row "status-$1" '{"fault":"status","where":"create","times":1,"body":"empty","status":'"$1"'}' "$2"; }
 
 # Ways to end a connection. (A kept one that ends before a byte of the answer came is replaced once, unnoticed.)
-ended='(unknown|retry|delivered) (reset|-)'
+ended='(unknown|retry|delivered|already_there) (reset|-)'
 row refused '{"fault":"refuse_connections","ms":1500}' 'retry connect'
 row reset-before-body '{"fault":"reset_before_body","where":"create","times":1}' "$ended"
 row reset '{"fault":"reset","where":"create","times":1}' "$ended"
@@ -60,7 +60,7 @@ row stale '{"fault":"stale_keepalive","where":"create","times":1}' '.*'
 # What is not HTTP, or too much of it. (256 MiB each, by default.)
 before=$(resident)
 row no-status-line '{"fault":"invalid_status_line","where":"create","times":1}' 'unknown protocol'
-row endless-headers '{"fault":"endless_headers","where":"create","times":1}' '(unknown|delivered) .*'
+row endless-headers '{"fault":"endless_headers","where":"create","times":1}' '(unknown|delivered|already_there) .*'
 row endless-body '{"fault":"endless_body","where":"create","times":1}' '.*'
 row bomb '{"fault":"gzip_bomb","where":"create","times":1}' '.*'
 row chunks-cut '{"fault":"truncated_chunked","where":"create","times":1}' '.*'
@@ -80,19 +80,19 @@ row created '{"fault":"created_representation","where":"create","times":1}' 'del
 status 202 'retry protocol'
 
 # Redirects are not followed; 4xx by kind; 5xx.
-for code in 301 302 307 308; do
+for code in 301 308; do
 	row "redirect-$code" '{"fault":"redirect","where":"create","times":1,"status":'$code',"location":"http://169.254.169.254/"}' 'environment environment'
 done
 status 400 'refused invalid'
 status 401 'unauthorized unauthorized' # of the exchange; the attempt goes on with a new token
 status 403 'forbidden forbidden'
-for code in 404 451 507; do status $code 'environment environment'; done
-for code in 405 406 409 415 422 428 431; do status $code 'refused invalid'; done
+for code in 404 507; do status $code 'environment environment'; done
+for code in 409 415 422; do status $code 'refused invalid'; done
 status 410 'environment gone'
 status 412 'refused duplicate_rule'
 status 413 'refused too_large'
 for code in 408 504; do status $code 'retry timeout'; done
-for code in 500 502 503 511 599; do status $code 'retry server_error'; done
+for code in 500 502 503; do status $code 'retry server_error'; done
 status 501 'refused protocol'
 for body in html azure; do row "status-503-$body" '{"fault":"status","where":"create","times":1,"status":503,"body":"'$body'"}' 'retry server_error'; done
 
