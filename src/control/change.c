@@ -460,7 +460,7 @@ static enum err_code change_by_filter(
 	if (states && !(states & allowed) && !change->to) /* to: they stay as they are */
 		return err_set(
 			err, ERR_STALE, "nothing done: %s", rule_sentence(change->event));
-	if (!states)
+	if (!states && !change->to) /* to: whatever became of them elsewhere */
 		filter->selection.states = allowed;
 	if (change->set) /* the leads themselves change, one after the other */
 		return change_each_matching(change, filter, filter, err);

@@ -133,7 +133,8 @@ static void parked_words(struct alert_words *words, const struct looking *in,
 	PUT(words->remedy, "%s", in->look->remedy(in->look->ctx, one->name));
 	if (one->reason == REASON_REMOVED)
 		PUT(words->remedy,
-			"put it back into the configuration, or discard its leads");
+			"put it back into the configuration, or give its leads to another one "
+			"(leadctl replay --to) and discard them here");
 	else
 		PUT(words->command, "leadctl destinations resume %s", one->name);
 }

@@ -155,6 +155,21 @@ enum err_code names_deliver(
 	return code;
 }
 
+static void tell_removed(const char *name)
+{
+	struct buf remedy = BUF_INIT;
+
+	buf_addf(&remedy,
+		"put it back into the configuration, or send them elsewhere (leadctl "
+		"replay --destination %s --state pending --to OTHER), then leadctl "
+		"discard --destination %s",
+		name, name);
+	log_warn("destination removed", "destination", name, "consequence",
+		"its waiting leads are kept, parked; none is lost", "remedy",
+		buf_str(&remedy), NULL);
+	buf_finish(&remedy);
+}
+
 void names_tell_removed(const struct names *names)
 {
 	for (size_t i = 0; i < names->job.removed_count; i++) {
@@ -164,9 +179,6 @@ void names_tell_removed(const struct names *names)
 				"put mail: back into the configuration", NULL);
 			continue;
 		}
-		log_warn("destination removed", "destination", names->job.removed[i],
-			"consequence", "its waiting leads are kept, parked; none is lost",
-			"remedy", "put it back into the configuration, or discard them",
-			NULL);
+		tell_removed(names->job.removed[i]);
 	}
 }

@@ -36,7 +36,8 @@ static void take_error(struct ask *ask, const cJSON *error)
 {
 	const char *text = json_string(error, "text");
 
-	cli_warn(ask->cli, "%s", text ? text : "it failed without a word");
+	if (!ask->answers->quiet)
+		cli_warn(ask->cli, "%s", text ? text : "it failed without a word");
 	ask->status = (int)json_integer(error, "code", EXIT_FAILED);
 	ask->finished = true;
 }
@@ -147,4 +148,16 @@ int cli_ask(struct cli *cli, cJSON *request, struct answers *answers)
 	cJSON_Delete(ask.request);
 	cJSON_Delete(ask.paused);
 	return status;
+}
+
+cJSON *cli_ask_quietly(struct cli *cli, cJSON *request)
+{
+	struct answers answers = {.quiet = true};
+	struct ask ask = {.cli = cli, .request = request, .answers = &answers};
+	struct err err;
+
+	ask_somewhere(&ask, &err);
+	cJSON_Delete(ask.request);
+	cJSON_Delete(ask.paused);
+	return answers.done;
 }

@@ -1,7 +1,11 @@
-/* config check: what leadrelayd would say of the file, without touching the store. */
+/* config check: what leadrelayd would say of the file, and what a good one leaves behind
+ * in the outbox. A bad one is told without touching the store. */
 #include "leadctl.h"
 
+#include "leadrelay/json.h"
+
 #include <string.h>
+#include <unistd.h>
 
 static cJSON *lines_json(const struct buf *lines, const char *otherwise)
 {
@@ -22,17 +26,85 @@ static cJSON *lines_json(const struct buf *lines, const char *otherwise)
 	return list;
 }
 
+/* ---- destinations that are gone from the file ---- */
+
+static bool is_configured(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->destination_count; i++)
+		if (strcmp(config->destinations[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool has_outbox(const struct cli *cli)
+{
+	struct buf path = BUF_INIT;
+	bool there;
+
+	buf_addf(&path, "%s/outbox.db", cli->state_dir ? cli->state_dir : "");
+	there = cli->state_dir && access(buf_str(&path), F_OK) == 0;
+	buf_finish(&path);
+	return there;
+}
+
+static void warn_gone(cJSON *warnings, const char *name, long long waiting)
+{
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text,
+		"destination %s is not in this file and %lld lead%s for it: kept, "
+		"parked as removed; put it back, send them elsewhere (leadctl replay "
+		"--destination %s --state pending --to OTHER), then discard them here "
+		"(leadctl discard --destination %s)",
+		name, waiting, waiting == 1 ? " waits" : "s wait", name, name);
+	cJSON_AddItemToArray(warnings, cJSON_CreateString(buf_str(&text)));
+	buf_finish(&text);
+}
+
+/* What the outbox, where there is one that can be asked just now, still has to do for
+ * destinations that this file has no longer. */
+static void add_gone(struct cli *cli, cJSON *warnings)
+{
+	cJSON *done = has_outbox(cli)
+			      ? cli_ask_quietly(cli, request_create("destinations"))
+			      : NULL;
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(done, "destinations"), *item;
+
+	cJSON_ArrayForEach (item, list) {
+		const char *name = json_string(item, "name");
+		long long waiting =
+			json_integer(item, "pending", 0) + json_integer(item, "held", 0);
+
+		if (name && *name != '(' && waiting > 0 &&
+			!is_configured(cli->config, name))
+			warn_gone(warnings, name, waiting);
+	}
+	cJSON_Delete(done);
+}
+
+/* The caller's to cJSON_Delete. */
+static cJSON *all_warnings(struct cli *cli)
+{
+	cJSON *warnings = cJSON_CreateArray();
+
+	for (size_t i = 0; cli->config && i < cli->config->warnings.count; i++)
+		cJSON_AddItemToArray(
+			warnings, cJSON_CreateString(cli->config->warnings.items[i]));
+	if (cli->config)
+		add_gone(cli, warnings);
+	return warnings;
+}
+
+/* ---- the answer ---- */
+
 static void print_json(struct cli *cli, bool ok, cJSON *problems)
 {
-	cJSON *document = cJSON_CreateObject(), *warnings;
+	cJSON *document = cJSON_CreateObject();
 
 	cJSON_AddBoolToObject(document, "ok", ok);
 	cJSON_AddStringToObject(document, "file", cli->config_file);
 	cJSON_AddItemToObject(document, "problems", problems);
-	warnings = cJSON_AddArrayToObject(document, "warnings");
-	for (size_t i = 0; ok && i < cli->config->warnings.count; i++)
-		cJSON_AddItemToArray(
-			warnings, cJSON_CreateString(cli->config->warnings.items[i]));
+	cJSON_AddItemToObject(document, "warnings", all_warnings(cli));
 	cli_print_json(cli, document);
 	cJSON_Delete(document);
 }
@@ -41,8 +113,12 @@ static void print_good(struct cli *cli)
 {
 	const struct config *config = cli->config;
 
-	for (size_t i = 0; i < config->warnings.count; i++)
-		cli_warn(cli, "warning: %s", config->warnings.items[i]);
+	cJSON *warnings = all_warnings(cli);
+	const cJSON *warning;
+
+	cJSON_ArrayForEach (warning, warnings)
+		cli_warn(cli, "warning: %s", warning->valuestring);
+	cJSON_Delete(warnings);
 	buf_addf(&cli->out, "%s is good: ", cli->config_file);
 	out_count(cli, (int64_t)config->source_count, "source", "sources");
 	buf_adds(&cli->out, ", ");

@@ -112,10 +112,14 @@ struct answers {                                    /* what comes back of a requ
 	const char
 		*progress; /* the word behind a count: "replayed"; NULL: none is shown */
 	cJSON *done;       /* out: the caller's to cJSON_Delete */
+	bool quiet;        /* a failure is nobody's news */
 };
 /* Takes request. EXIT_DONE: answers->done is set; else the failure was told on standard
  * error. */
 int cli_ask(struct cli *cli, cJSON *request, struct answers *answers);
+/* Takes request; tried once. The caller's to cJSON_Delete; NULL when nobody can answer
+ * now, without a word. */
+cJSON *cli_ask_quietly(struct cli *cli, cJSON *request);
 cJSON *request_create(const char *command);
 /* The filters of the command line (`--email -` is read from standard input); an
  * exit_status. */

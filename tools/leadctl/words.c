@@ -16,8 +16,12 @@ static const struct advice of_destinations[] = {
 		"ids beside it and reload; `leadctl validate NAME` tries it, `leadctl "
 		"destinations resume NAME` asks again at once"},
 	{"forbidden",
-		"give the application user a security role that may create leads; it "
+		"give its user the right to create leads (Dynamics: a security role), or "
+		"mend what it knows us by (https: secret, headers, client_certificate); it "
 		"resumes by itself, `leadctl validate NAME` tries it"},
+	{"connect",
+		"is it up, and may this machine reach it? a private address needs "
+		"`allow_private: true`; `leadctl validate NAME` shows where it stops"},
 	{"environment",
 		"look at the environment itself: its address, state and storage; it "
 		"resumes by itself, `leadctl validate NAME` tries it"},
@@ -26,8 +30,9 @@ static const struct advice of_destinations[] = {
 		"`leadctl destinations resume NAME`"},
 	{"operator", "`leadctl destinations resume NAME` when its time has come"},
 	{"removed",
-		"put it back into the configuration, or give its leads up with `leadctl "
-		"discard --destination NAME`"},
+		"put it back into the configuration, or send its leads elsewhere with "
+		"`leadctl replay --destination NAME --state pending --to OTHER`, and give "
+		"them up here with `leadctl discard --destination NAME`"},
 	{"throttled", "nothing: it goes on by itself"},
 	{"tls", "its certificate or ours is at fault: `leadctl validate NAME` shows which; it "
 		"resumes by itself"},
@@ -50,6 +55,7 @@ static const struct advice of_deliveries[] = {
 		"ID`"},
 	{"forbidden", "give the application user a role that may create this lead, then "
 		      "`leadctl replay ID`"},
+	{"environment", "correct the destination's address, then `leadctl replay ID`"},
 	{"gone", "correct the destination's address, then `leadctl replay ID`"},
 	{NULL, "mend the cause, then `leadctl replay ID`"},
 };

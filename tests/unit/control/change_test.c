@@ -146,6 +146,30 @@ static void to_makes_a_delivery_where_there_is_none(void **state)
 	assert_failed(f, 4);
 }
 
+/* A destination added later gets its past: leads of every state elsewhere, since then. */
+static void to_with_a_time_gives_a_new_destination_its_past(void **state)
+{
+	struct fixture *f = *state;
+	struct accepted lead;
+	char since[TIME_TEXT_SIZE];
+
+	accept_many(f, 2);
+	f->now += 60000;
+	time_text(f->now, since);
+	f->now += 60000;
+	accept_many(f, 2);
+	lead = accept_lead(f, "ada@example.com"); /* there already */
+	settle(f, f->ids[CRM], lead.deliveries[CRM], DELIVERY_ACCEPT, REASON_NONE);
+	lead = accept_lead(f, "grace@example.com");
+	settle(f, f->ids[CRM], lead.deliveries[CRM], DELIVERY_REFUSE, REASON_INVALID);
+	ask(f, "{\"command\":\"replay\",\"since\":\"%s\",\"to\":\"archive\"}", since);
+	assert_int_equal(done_number(f, "matched"), 4);
+	assert_int_equal(done_number(f, "changed"), 2);
+	assert_int_equal(done_number(f, "refused"), 2);
+	ask(f, "{\"command\":\"replay\",\"state\":\"delivered\",\"to\":\"archive\"}");
+	assert_int_equal(done_number(f, "matched"), 1);
+}
+
 static void filters_take_only_what_the_change_is_for(void **state)
 {
 	struct fixture *f = *state;
@@ -237,6 +261,7 @@ int main(void)
 		CHANGE_TEST(one_unknown_id_changes_nothing),
 		CHANGE_TEST(a_lead_named_twice_is_one_lead),
 		CHANGE_TEST(to_makes_a_delivery_where_there_is_none),
+		CHANGE_TEST(to_with_a_time_gives_a_new_destination_its_past),
 		CHANGE_TEST(filters_take_only_what_the_change_is_for),
 		CHANGE_TEST(a_state_the_change_is_not_for_is_refused),
 		CHANGE_TEST(nothing_named_is_not_everything),
