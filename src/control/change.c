@@ -470,6 +470,30 @@ static enum err_code change_by_filter(
 	return ERR_OK;
 }
 
+/* Where replay --to sends leads: somebody must be there to deliver them. */
+static enum err_code resolve_to(struct change *change, struct err *err)
+{
+	const struct config *config = change->run->control->config;
+	enum err_code code;
+
+	if (!change->to_name)
+		return ERR_OK;
+	code = destination_resolve(change->run, change->to_name, &change->to, err);
+	if (code != ERR_OK)
+		return code;
+	if (config && !config_destination(config, change->to_name))
+		return err_set(err, ERR_NOT_FOUND,
+			"%s is not in the configuration any more: nobody would deliver what "
+			"is sent there",
+			change->to_name);
+	if (change->to < 0)
+		return err_set(err, ERR_STALE,
+			"%s is in the configuration, and no leadrelayd has read it yet: "
+			"reload or start it first",
+			change->to_name);
+	return ERR_OK;
+}
+
 void run_change(struct run *run)
 {
 	const cJSON *go_on = cJSON_GetObjectItemCaseSensitive(run->request, "go_on");
@@ -486,8 +510,7 @@ void run_change(struct run *run)
 	take_up_totals(&change, go_on);
 	if (filter_parse(run->request, run->now, &filter, &err) != ERR_OK ||
 		filter_resolve(run, &filter, &err) != ERR_OK ||
-		(change.to_name && destination_resolve(run, change.to_name, &change.to,
-					   &err) != ERR_OK)) {
+		resolve_to(&change, &err) != ERR_OK) {
 		answer_error(run, &err);
 		return;
 	}

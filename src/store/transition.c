@@ -271,6 +271,21 @@ static enum err_code apply_kept(struct db *db, struct job_transition *job,
 	return code;
 }
 
+/* There is one already: replayed where that can be. A filter means the others; a lead
+ * named by its id is refused. */
+static enum err_code apply_there(struct db *db, struct job_transition *job,
+	const struct lead_facts *facts, const struct delivery_facts *delivery,
+	struct err *err)
+{
+	enum err_code code = ERR_OK;
+
+	if (allowed(job, delivery))
+		code = edit_only(db, job, facts, err);
+	else if (!job->selection.leads)
+		return ERR_OK;
+	return code == ERR_OK ? apply(db, job, delivery, err) : code;
+}
+
 /* replay --to: the delivery there is made, or replayed when there is one. */
 static enum err_code apply_to(struct db *db, struct job_transition *job,
 	const struct lead_facts *facts, struct err *err)
@@ -278,13 +293,8 @@ static enum err_code apply_to(struct db *db, struct job_transition *job,
 	enum err_code code;
 
 	for (size_t i = 0; i < facts->count; i++)
-		if (facts->deliveries[i].destination == job->to) {
-			code = allowed(job, &facts->deliveries[i])
-				       ? edit_only(db, job, facts, err)
-				       : ERR_OK;
-			return code == ERR_OK ? apply(db, job, &facts->deliveries[i], err)
-					      : code;
-		}
+		if (facts->deliveries[i].destination == job->to)
+			return apply_there(db, job, facts, &facts->deliveries[i], err);
 	job->matched++;
 	job->changed++;
 	job->by_reason[REASON_NONE]++;
