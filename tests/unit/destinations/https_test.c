@@ -392,7 +392,7 @@ static void the_endpoints_own_words_are_told(void **state)
 	assert_string_equal(
 		outcome_of(&f, 302, "Location: https://u:p@x.example/a?token=1\n", "")
 			.error,
-		"posting the lead: HTTP 302: redirected to https://u:p@x.example, and "
+		"posting the lead: HTTP 302: redirected to https://x.example, and "
 		"redirects are not followed");
 	teardown(&f);
 }
