@@ -296,7 +296,8 @@ static void put_all(struct making *making, const struct lead *lead,
 	put_customer(making, lead, map);
 	put_columns(making, lead, map);
 	put_text(making, "CreatedTime", time_text(lead->received_at, at));
-	put_text(making, "Source", lead->source);
+	if (lead->source)
+		put_text(making, "Source", lead->source);
 	if (lead->test)
 		put(making, "Test", cJSON_CreateTrue());
 	if (lead->extra && lead->extra->child)

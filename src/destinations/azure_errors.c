@@ -5,6 +5,7 @@
 
 #include "leadrelay/clock.h"
 #include "leadrelay/json.h"
+#include "leadrelay/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,7 +150,7 @@ static const cJSON *member(const cJSON *object, const char *name)
 
 static void keep_message(struct azure_reading *reading, const char *text, size_t len)
 {
-	words_add(&reading->message, text, len, 4096);
+	words_add(&reading->message, text, len, HTTP_BODY_MAX);
 }
 
 static void read_json(struct azure_reading *reading, const struct http_answer *answer)
@@ -231,16 +232,30 @@ static void read_error(struct azure_reading *reading, const struct http_answer *
 
 /* ---- into words ---- */
 
-static void hide_secrets(struct buf *text, const struct azure_account *account)
+void azure_hide(struct buf *text, const struct azure_account *account)
 {
 	const char *sig = account->sas ? strstr(account->sas, "sig=") : NULL;
-	char *alone = sig ? strndup(sig + 4, strcspn(sig + 4, "&")) : NULL;
+	size_t len = sig ? strcspn(sig + 4, "&") : 0;
+	char *alone = sig ? strndup(sig + 4, len) : NULL;
 
 	words_hide(text, account->sas);
 	words_hide(text, alone);
+	if (alone && url_decode(alone, len, false) >= 0)
+		words_hide(text, alone);
 	if (alone)
-		explicit_bzero(alone, strlen(alone));
+		explicit_bzero(alone, len);
 	free(alone);
+}
+
+void azure_add_body(
+	struct buf *text, const struct buf *body, const struct azure_account *account)
+{
+	struct buf copy = BUF_INIT;
+
+	buf_add(&copy, buf_str(body), body->len);
+	azure_hide(&copy, account);
+	words_of_body(text, buf_str(&copy), copy.len);
+	buf_finish(&copy);
 }
 
 static void describe(struct azure_reading *reading, const struct http_answer *answer,
@@ -255,14 +270,14 @@ static void describe(struct azure_reading *reading, const struct http_answer *an
 		answer_location(answer, location, sizeof(location));
 		words_add(&text, location, strlen(location), 200);
 	} else if (reading->message.len > 0) {
+		azure_hide(&reading->message, account); /* whole, before it is cut */
 		words_add(&text, buf_str(&reading->message), reading->message.len,
 			WORDS_MAX);
 	} else {
-		words_of_body(&text, buf_str(&answer->body), answer->body.len);
+		azure_add_body(&text, &answer->body, account);
 	}
 	if (*reading->code)
 		buf_addf(&text, " (%s)", reading->code);
-	hide_secrets(&text, account);
 	words_put(reading->outcome.error, sizeof(reading->outcome.error), buf_str(&text));
 	buf_finish(&text);
 }

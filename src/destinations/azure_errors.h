@@ -41,4 +41,10 @@ void azure_read(struct azure_reading *reading, const struct http_answer *answer,
 	const char *step, bool writes, const struct azure_account *account, int64_t now);
 void azure_reading_finish(struct azure_reading *reading);
 
+/* What is secret in account, however it is written, becomes ***. */
+void azure_hide(struct buf *text, const struct azure_account *account);
+/* Appends what a body says (words_of_body), without what is secret. */
+void azure_add_body(
+	struct buf *text, const struct buf *body, const struct azure_account *account);
+
 #endif

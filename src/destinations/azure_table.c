@@ -341,8 +341,7 @@ static enum step_kind take_inserted(struct step *step)
 			"adding the lead to the table: HTTP %ld, where only 201 or 204 says "
 			"that it was added: ",
 			step->answer->status);
-		words_of_body(
-			&text, buf_str(&step->answer->body), step->answer->body.len);
+		azure_add_body(&text, &step->answer->body, &step->azure->account);
 		mean(step, OUTCOME_RETRY, REASON_PROTOCOL, buf_str(&text),
 			"check the connection string or url: something else answers there");
 		step->reading.outcome.few = true;

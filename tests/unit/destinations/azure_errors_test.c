@@ -7,7 +7,7 @@
 
 static const struct azure_account by_key = {.endpoint = (char *)"https://x"};
 static const struct azure_account by_sas = {
-	.sas = (char *)"sv=1&sp=a&sig=S3cr3tS1gnature", .sas_expires_at = NOW - 1};
+	.sas = (char *)"sv=1&sp=a&sig=S3cr3t%2FS1gnature", .sas_expires_at = NOW - 1};
 
 static struct azure_reading read_answer(long status, const char *headers,
 	const char *body, const struct azure_account *account)
@@ -187,7 +187,7 @@ static void a_sas_that_is_over_is_named_and_no_signature_is_quoted(void **state)
 {
 	struct azure_reading reading = read_answer(403, NULL,
 		"{\"odata.error\":{\"code\":\"AuthenticationFailed\",\"message\":{\"value\":"
-		"\"sv=1&sp=a&sig=S3cr3tS1gnature or S3cr3tS1gnature\"}}}",
+		"\"sv=1&sp=a&sig=S3cr3t%2FS1gnature or S3cr3t\\/S1gnature\"}}}",
 		&by_sas);
 
 	(void)state;
@@ -195,6 +195,9 @@ static void a_sas_that_is_over_is_named_and_no_signature_is_quoted(void **state)
 		reading.outcome.error, "the SAS expired at 2025-12-31T23:59:59.999Z"));
 	assert_null(strstr(reading.outcome.error, "S3cr3t"));
 	assert_non_null(strstr(reading.outcome.remedy, "new SAS"));
+	reading = read_answer(500, NULL, "no JSON: sig=S3cr3t%2FS1gnature", &by_sas);
+	assert_string_equal(
+		reading.outcome.error, "adding the lead: HTTP 500: no JSON: sig=***");
 }
 
 static void no_answer_is_unknown_once_it_was_sent(void **state)

@@ -237,6 +237,12 @@ static void an_answer_that_is_not_the_services_is_tried_a_few_times(void **state
 	expect_done(&f, OUTCOME_RETRY, REASON_PROTOCOL);
 	assert_true(f.task.outcome.few);
 	teardown(&f);
+
+	setup_with(&f, true);
+	begin(&f, TASK_DELIVER);
+	reply(&f, 200, "you sent sig=S3cr3tS1gnature");
+	assert_null(strstr(f.task.outcome.error, "S3cr3t"));
+	teardown(&f);
 }
 
 static void an_edited_lead_is_asked_for_first(void **state)
