@@ -74,9 +74,12 @@ static void on_relay_soon(uv_idle_t *idle)
 
 static void tick_relay(struct daemon *daemon)
 {
-	int64_t next = relay_tick(daemon->relay);
-	int64_t now = clock_mono(daemon->clock);
+	int64_t next, now;
 
+	/* before anything is judged by the wall clock: a pause would end with its jump */
+	housekeeping_look_at_clock(daemon);
+	next = relay_tick(daemon->relay);
+	now = clock_mono(daemon->clock);
 	if (next == INT64_MAX)
 		uv_timer_stop(&daemon->relay_timer);
 	else
@@ -351,8 +354,10 @@ static void say_started(struct daemon *daemon, int64_t pending)
 static enum err_code start(struct daemon *daemon, struct err *err)
 {
 	struct names names;
-	enum err_code code = start_handles(daemon, err);
+	enum err_code code;
 
+	daemon->clock_offset = clock_wall(daemon->clock) - clock_mono(daemon->clock);
+	code = start_handles(daemon, err);
 	if (code == ERR_OK)
 		code = open_store(daemon, err);
 	if (code == ERR_OK)

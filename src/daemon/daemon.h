@@ -191,6 +191,8 @@ void daemon_reload(struct daemon *daemon, const char *why);
 
 void housekeeping_start(struct daemon *daemon);
 void housekeeping_stop(struct daemon *daemon);
+/* A jump of the wall clock since the last look: waits keep their length. */
+void housekeeping_look_at_clock(struct daemon *daemon);
 
 /* ---- control_socket.c ---- */
 

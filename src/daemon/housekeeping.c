@@ -24,7 +24,7 @@ static int64_t offset_now(const struct daemon *daemon)
 }
 
 /* A slow correction moves the offset along; only a jump between two looks counts. */
-static void look_at_clock(struct daemon *daemon)
+void housekeeping_look_at_clock(struct daemon *daemon)
 {
 	int64_t offset = offset_now(daemon);
 	int64_t delta = offset - daemon->clock_offset;
@@ -140,7 +140,7 @@ static void every_second(uv_timer_t *timer)
 
 	if (daemon->phase != PHASE_RUNNING)
 		return;
-	look_at_clock(daemon);
+	housekeeping_look_at_clock(daemon);
 	if (second % GROUP_EVERY == 0) {
 		intake_tick(daemon->intake, clock_wall(daemon->clock));
 		events_tick(clock_mono(daemon->clock));
@@ -193,7 +193,6 @@ void housekeeping_start(struct daemon *daemon)
 {
 	int64_t watchdog_ms = notify_watchdog_ms();
 
-	daemon->clock_offset = offset_now(daemon);
 	alerts_start(daemon);
 	uv_timer_start(&daemon->second_timer, every_second, 1000, 1000);
 	if (watchdog_ms > 0) {
