@@ -349,6 +349,22 @@ struct disk_counts disk_counts(const struct disk *disk)
 	return disk->counts;
 }
 
+static bool bytes_hold(const struct bytes *bytes, const char *text)
+{
+	return bytes->size > 0 &&
+	       memmem(bytes->data, (size_t)bytes->size, text, strlen(text)) != NULL;
+}
+
+bool disk_holds(const struct disk *disk, const char *text)
+{
+	const struct file *file;
+
+	DL_FOREACH (disk->files, file)
+		if (bytes_hold(&file->seen, text) || bytes_hold(&file->kept, text))
+			return true;
+	return false;
+}
+
 static bool fails(struct disk *disk, int *in)
 {
 	if (*in == 0)

@@ -52,6 +52,8 @@ void disk_restart(struct disk *disk);
 struct disk_counts {
 	int64_t writes, syncs, lost, torn, failed;
 };
+/* Whether any file, seen or on the platter, has text in it. */
+bool disk_holds(const struct disk *disk, const char *text);
 struct disk_counts disk_counts(const struct disk *disk);
 
 #endif

@@ -65,6 +65,10 @@ judge() {
 		line "$name" SURVIVED "$seeds seeds"
 		failed=$((failed + 1))
 		;;
+	124)
+		line "$name" SURVIVED "ten minutes"
+		failed=$((failed + 1))
+		;;
 	*) line "$name" caught "it ends with status $status" ;;
 	esac
 }

@@ -596,12 +596,37 @@ static bool live_status(void *ctx, const char *destination, struct relay_status 
 	return relay_status(((struct sim *)ctx)->node.relay, destination, out);
 }
 
+struct asked { /* by an order: is that delivery under way? */
+	const struct sim *sim;
+	const char *destination;
+	int64_t delivery;
+};
+
+static bool is_over(void *ctx)
+{
+	const struct asked *asked = ctx;
+
+	return !relay_under_way(
+		asked->sim->node.relay, asked->destination, asked->delivery);
+}
+
+/* The order waits for it, and the relay goes on meanwhile. */
+static bool live_under_way(void *ctx, const char *destination, int64_t delivery)
+{
+	struct sim *sim = ctx;
+	struct asked asked = {sim, destination, delivery};
+
+	run_inside(sim, 20 * SECOND, is_over, &asked);
+	return node_alive(sim) && !is_over(&asked);
+}
+
 struct control_options node_control(struct sim *sim)
 {
 	static struct control_live live;
 
 	live = (struct control_live){.status = live_status,
 		.changed = live_changed,
+		.under_way = live_under_way,
 		.park = live_park,
 		.resume_delivery = live_resume,
 		.uptime_ms = live_uptime,

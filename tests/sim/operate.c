@@ -214,6 +214,36 @@ static void replay_to(struct sim *sim)
 	oracle_look(sim, known);
 }
 
+/* Nothing of the address is left, wherever it stood; the sender may come again by itself.
+ */
+static void forget(struct sim *sim)
+{
+	struct known *one = some_lead(sim);
+	int body = one ? one->body : -1, part = one ? one->part : -1;
+	char email[48];
+	bool done;
+
+	if (!one || one->quarantined)
+		return;
+	for (int i = 0; i < sim->known_count; i++) {
+		struct known *known = &sim->known[i];
+
+		known->forgotten |= known->body == body && known->part == part;
+		for (int d = 0; d < DESTINATIONS; d++)
+			known->to[d].may_discard |= known->forgotten;
+	}
+	snprintf(email, sizeof(email), "u%d.%d@example.com", body, part);
+	done = order(sim, "{\"command\":\"forget\",\"email\":\"%s\"}", email);
+	if (done && node_alive(sim) && disk_holds(sim->disk, email))
+		violation(sim,
+			"posting %d was forgotten, and a file still has the address",
+			body);
+	for (int i = 0; done && i < sim->known_count; i++)
+		for (int d = 0; d < DESTINATIONS && sim->known[i].forgotten; d++)
+			if (sim->known[i].to[d].stopped_at == 0)
+				sim->known[i].to[d].stopped_at = sim->mono;
+}
+
 static void park(struct sim *sim)
 {
 	int destination = (int)chance_below(&sim->order_chance, DESTINATIONS);
@@ -304,6 +334,7 @@ static const struct {
 	{"resume", 6, resume},
 	{"resume delivery", 3, resume_delivery},
 	{"prune", 3, prune},
+	{"forget", 4, forget},
 	{"check", 2, check},
 	{"reload", 5, reload},
 	{"restart", 4, restart},

@@ -12,6 +12,7 @@
 #include "sim.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,6 +313,8 @@ static void check_gone(struct sim *sim, struct known *known)
 {
 	int64_t age = sim->wall_max - known->wall + sim->jumped_ms + HOUR;
 
+	if (known->forgotten)
+		return;
 	if (age < least_age(sim))
 		violation(sim, "LOST: posting %d was %s and is gone", known->body,
 			known->acked ? "acknowledged" : "in the outbox");
@@ -353,6 +356,9 @@ static void check_records(struct sim *sim, int destination)
  * same. */
 static int most_leads(const struct sim *sim, const struct body *body)
 {
+	for (int i = 0; i < sim->known_count; i++)
+		if (sim->known[i].forgotten && &sim->bodies[sim->known[i].body] == body)
+			return INT_MAX;
 	if (body->keyed && body->last_wall - body->sent_wall < 6 * DAY &&
 		sim->jumped_ms == 0 && least_age(sim) > 6 * DAY)
 		return 1;
@@ -415,9 +421,9 @@ void oracle_sweep(struct sim *sim, bool check)
 		return;
 	}
 	for (int i = 0; i < sim->known_count && !sim->failed; i++)
-		if (sim->known[i].seen)
+		if (sim->known[i].seen && !sim->known[i].forgotten)
 			check_deliveries(sim, &sim->known[i]);
-		else
+		else if (!sim->known[i].seen)
 			check_gone(sim, &sim->known[i]);
 	for (int d = 0; d < ARCHIVE; d++)
 		check_records(sim, d);

@@ -66,49 +66,6 @@ static void bad_weather(struct sim *sim, int64_t unused)
 	sim_later(sim, some_while(chance), clear_up, destination);
 }
 
-static void end_disk_trouble(struct sim *sim, int64_t unused)
-{
-	(void)unused;
-	disk_trouble(sim->disk, (struct disk_trouble){0});
-	sim->disturbed_at = sim->mono;
-	tell(sim, "the disk is well");
-}
-
-static void bad_disk(struct sim *sim, int64_t unused)
-{
-	struct chance *chance = &sim->node_chance;
-	struct disk_trouble trouble = {.lasting = chance_percent(chance, 50)};
-	int kind = (int)chance_below(chance, 5), in = (int)chance_between(chance, 1, 40);
-	static const char *const words[] = {"full", "failing writes", "failing syncs",
-		"failing syncs", "failing reads"};
-
-	(void)unused;
-	if (sim->quiet)
-		return;
-	sim->disturbed_at = sim->mono;
-	switch (kind) {
-	case 0:
-		trouble.full = true;
-		trouble.full_in = (int)chance_below(chance, 200000);
-		break;
-	case 1:
-		trouble.write_in = in;
-		break;
-	case 4:
-		trouble.read_in = in;
-		break;
-	default:
-		trouble.sync_in = 1 + in / 8;
-	}
-	tell(sim, "disk: %s%s", words[kind], trouble.lasting ? ", lasting" : "");
-	disk_trouble(sim->disk, trouble);
-	/* not long: the store tries each second, and that costs real time */
-	sim_later(sim,
-		chance_percent(chance, 90) ? chance_between(chance, SECOND, 15 * SECOND)
-					   : chance_between(chance, SECOND, 2 * MINUTE),
-		end_disk_trouble, 0);
-}
-
 static void step_clock(struct sim *sim, int64_t unused)
 {
 	static const int64_t steps[] = {HOUR, DAY, 5 * MINUTE, 20 * SECOND};
@@ -152,6 +109,51 @@ static void crash(struct sim *sim, int64_t unused)
 	}
 	if (chance_percent(chance, 15)) /* and soon again */
 		sim_later(sim, chance_between(chance, SECOND, 3 * MINUTE), crash, 0);
+}
+
+static void end_disk_trouble(struct sim *sim, int64_t unused)
+{
+	(void)unused;
+	disk_trouble(sim->disk, (struct disk_trouble){0});
+	sim->disturbed_at = sim->mono;
+	tell(sim, "the disk is well");
+}
+
+static void bad_disk(struct sim *sim, int64_t unused)
+{
+	struct chance *chance = &sim->node_chance;
+	struct disk_trouble trouble = {.lasting = chance_percent(chance, 50)};
+	int kind = (int)chance_below(chance, 5), in = (int)chance_between(chance, 1, 40);
+	static const char *const words[] = {"full", "failing writes", "failing syncs",
+		"failing syncs", "failing reads"};
+
+	(void)unused;
+	if (sim->quiet)
+		return;
+	sim->disturbed_at = sim->mono;
+	switch (kind) {
+	case 0:
+		trouble.full = true;
+		trouble.full_in = (int)chance_below(chance, 200000);
+		break;
+	case 1:
+		trouble.write_in = in;
+		break;
+	case 4:
+		trouble.read_in = in;
+		break;
+	default:
+		trouble.sync_in = 1 + in / 8;
+	}
+	if (chance_percent(chance, 40)) /* what such a disk forgets, a power cut shows */
+		sim_later(sim, chance_between(chance, SECOND, 5 * MINUTE), crash, 0);
+	tell(sim, "disk: %s%s", words[kind], trouble.lasting ? ", lasting" : "");
+	disk_trouble(sim->disk, trouble);
+	/* not long: the store tries each second, and that costs real time */
+	sim_later(sim,
+		chance_percent(chance, 90) ? chance_between(chance, SECOND, 15 * SECOND)
+					   : chance_between(chance, SECOND, 2 * MINUTE),
+		end_disk_trouble, 0);
 }
 
 static void slow_store(struct sim *sim, int64_t unused)

@@ -67,6 +67,16 @@ static void note_new(
 		sim->bodies[in->body].first = (int)(known - sim->known);
 }
 
+static bool is_forgotten(const struct inbound *in)
+{
+	const struct sim *sim = in->sim;
+
+	for (int i = 0; i < sim->known_count; i++)
+		if (sim->known[i].body == in->body && sim->known[i].forgotten)
+			return true;
+	return false;
+}
+
 /* Retention and the dedupe window leave room for a second one; a short while does not. */
 static void check_repeat(struct inbound *in)
 {
@@ -74,7 +84,7 @@ static void check_repeat(struct inbound *in)
 	const struct body *body = &sim->bodies[in->body];
 	int64_t age = sim->wall_max - body->acked_wall;
 
-	if (body->accepted > 0 && body->keyed && age < 6 * DAY)
+	if (body->accepted > 0 && body->keyed && age < 6 * DAY && !is_forgotten(in))
 		violation(sim,
 			"posting %d: a repeat with the same Idempotency-Key became a new lead",
 			in->body);

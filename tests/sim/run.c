@@ -129,10 +129,11 @@ void run_steps(struct sim *sim)
 
 	while (sim->node.up && !sim->failed) {
 		if (disk_is_cut(sim->disk)) {
-			node_bury(sim);
+			if (!sim->inside)
+				node_bury(sim);
 			return;
 		}
-		if (sim->node.stopping && sim->node.drained) {
+		if (sim->node.stopping && sim->node.drained && !sim->inside) {
 			node_stopped(sim);
 			continue;
 		}
@@ -209,4 +210,20 @@ void run_until(struct sim *sim, int64_t mono)
 		set_time(sim, next > sim->mono ? next : sim->mono + 1);
 	}
 	set_time(sim, mono);
+}
+
+void run_inside(struct sim *sim, int64_t ms, bool (*over)(void *ctx), void *ctx)
+{
+	int64_t until = sim->mono + ms;
+
+	sim->inside = true;
+	while (node_alive(sim) && !sim->failed && !over(ctx) && sim->mono < until) {
+		int64_t next;
+
+		run_steps(sim);
+		next = next_of_node(sim);
+		next = next > sim->mono ? next : sim->mono + 1;
+		set_time(sim, next < until ? next : until);
+	}
+	sim->inside = false;
 }

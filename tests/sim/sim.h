@@ -69,6 +69,7 @@ struct known {
 	bool acked;       /* 2xx named it */
 	bool quarantined; /* so far */
 	bool at_rest;     /* it came when all was well for long */
+	bool forgotten;   /* or meant to be */
 	bool seen;
 	int64_t at;   /* mono */
 	int64_t wall; /* the earliest that the relay may have taken for its coming */
@@ -193,6 +194,7 @@ struct sim {
 	int64_t mono, wall_offset, wall_max;
 	int64_t jumped_ms;        /* all steps of the clock, added up */
 	int64_t set_back_down_ms; /* the clock was set back while no relay ran */
+	bool inside;              /* an order goes on while the relay does */
 	int64_t disturbed_at;     /* last fault, order, start (mono) */
 	int64_t acks;             /* 2xx that arrived */
 	int64_t unheard;          /* postings without one */
@@ -306,5 +308,8 @@ int64_t oracle_patience(const struct sim *sim); /* until all must be delivered *
 /* ---- run.c ---- */
 void run_until(struct sim *sim, int64_t mono);
 void run_steps(struct sim *sim); /* all that can happen now */
+/* While an order waits: the relay goes on, for so long at most or until over() says so.
+ */
+void run_inside(struct sim *sim, int64_t ms, bool (*over)(void *ctx), void *ctx);
 
 #endif
