@@ -37,11 +37,16 @@ copy=build/mutations
 failed=0
 count=0
 
+# Only what differs is copied: the next build takes the times of the files for what they are.
 prepare() {
-	mkdir -p $copy/tree
-	git ls-files -z --cached --others --exclude-standard | tar --null -T - --ignore-failed-read -cf - 2>/dev/null | tar -xf - -C $copy/tree
+	local file
+	git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+		[ -f "$file" ] && ! cmp -s "$file" "$copy/tree/$file" || continue
+		mkdir -p "$copy/tree/$(dirname "$file")"
+		cp "$file" "$copy/tree/$file"
+	done
 	cmake -S $copy/tree -B $copy/build -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		"-DCMAKE_C_FLAGS=-Wno-error" >/dev/null
+		-DCMAKE_C_FLAGS=-w >/dev/null
 	cmake --build $copy/build --target leadrelay-sim >/dev/null
 }
 

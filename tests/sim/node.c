@@ -527,7 +527,7 @@ void node_housekeeping(struct sim *sim, int64_t unused)
 			prune(sim);
 		intake_tick(sim->node.intake, sim_wall(sim));
 	}
-	sim_later(sim, chance_between(&sim->node_chance, 4 * HOUR, 20 * HOUR),
+	sim_later(sim, chance_between(&sim->node_chance, 8 * HOUR, 30 * HOUR),
 		node_housekeeping, 0);
 }
 

@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-#define IDLE_TICKS 4 /* on time, before they are spread out */
-#define LATE_MS (30 * SECOND)
+#define IDLE_TICKS 2 /* on time, before they are spread out */
+#define LATE_MS (2 * MINUTE)
 #define LATEST_OPEN_MS (10 * MINUTE)
 #define LATEST_MS (3 * HOUR)
 #define STEPS_MAX 2000000
@@ -71,7 +71,7 @@ static void tick(struct sim *sim)
 	node->tick_at = relay_tick(node->relay);
 	if (!wire_empty(sim) || node->tick_at <= sim->mono)
 		return;
-	if (++node->idle_ticks == IDLE_TICKS + 4)
+	if (++node->idle_ticks == IDLE_TICKS + 2)
 		node->nothing_open = nothing_open(sim);
 }
 
