@@ -85,8 +85,10 @@ mutation() {
 	[[ $name =~ $only ]] || return 0
 	count=$((count + 1))
 	for file in "$@"; do
-		perl -0pe "$expression" "$file" >"$copy/tree/$file"
-		! cmp -s "$file" "$copy/tree/$file" || fits=
+		mkdir -p "$copy/clean/$(dirname "$file")"
+		mv "$copy/tree/$file" "$copy/clean/$file"
+		perl -0pe "$expression" "$copy/clean/$file" >"$copy/tree/$file"
+		! cmp -s "$copy/clean/$file" "$copy/tree/$file" || fits=
 	done
 	if [ -n "$fits" ]; then
 		judge "$name"
@@ -95,7 +97,7 @@ mutation() {
 		failed=$((failed + 1))
 	fi
 	for file in "$@"; do
-		cp "$file" "$copy/tree/$file"
+		cp "$copy/clean/$file" "$copy/tree/$file"
 	done
 }
 
