@@ -54,7 +54,10 @@ static void destination_settings(const struct sim *sim, int destination, int con
 		.max_concurrency = concurrency,
 		.probe_interval_ms = sim->profile.probe_interval_ms,
 		.route = {.timeout_ms = MINUTE}};
-	if (destination == ARCHIVE)
+	if (destination == SECOND_CRM && sim->profile.hook) {
+		settings->kind = (char *)"https";
+		settings->url = (char *)"https://second.test/hook";
+	} else if (destination == ARCHIVE)
 		settings->path = (char *)"in/archive.jsonl";
 	else
 		crm_settings(settings, destination);

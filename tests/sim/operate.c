@@ -337,7 +337,7 @@ static const struct {
 	{"forget", 4, forget},
 	{"check", 2, check},
 	{"reload", 5, reload},
-	{"restart", 4, restart},
+	{"restart", 2, restart},
 };
 
 void operate(struct sim *sim, int64_t unused)

@@ -1,7 +1,7 @@
 /*
- * Who answers on the virtual network: two CRMs (Dataverse's lead table, keyed by leadid)
- * and the token service. What they say follows the weather; what they hold is what counts
- * in the end.
+ * Who answers on the virtual network: two CRMs (Dataverse's lead table, keyed by leadid),
+ * in some lives one and an endpoint that takes JSON and keeps no key, and the token
+ * service. What they say follows the weather; what they hold is what counts in the end.
  */
 #include "sim.h"
 
@@ -219,6 +219,25 @@ static void privilege(struct sim *sim, const struct peer *peer, struct reply *re
 				: "{\"RolePrivileges\":[{\"Depth\":\"Global\"}]}");
 }
 
+static void apply(enum behaviour behaviour, struct reply *reply)
+{
+	reply->word = behaviours[behaviour].word;
+	reply->status = behaviours[behaviour].status;
+	reply->failure = behaviours[behaviour].failure;
+	reply->sent = behaviours[behaviour].sent;
+	snprintf(reply->body, sizeof(reply->body), "%s", behaviours[behaviour].body);
+	if (behaviour == SILENT || behaviour == SILENT_DONE)
+		reply->latency_ms = 60 * SECOND;
+}
+
+static void set_pause(struct sim *sim, enum behaviour behaviour, struct reply *reply)
+{
+	if (behaviour == PAUSE_429 || behaviour == PAUSE_503)
+		reply->retry_after = chance_percent(&sim->net, 3)
+					     ? 900000000
+					     : (int)chance_between(&sim->net, 1, 5400);
+}
+
 static void api(struct sim *sim, struct peer *peer, const char *path, const char *body,
 	struct reply *reply, struct known **known_out)
 {
@@ -226,19 +245,11 @@ static void api(struct sim *sim, struct peer *peer, const char *path, const char
 
 	if (peer->weather == FORBIDDEN && strncmp(path, "/leads", 6) != 0)
 		behaviour = FINE; /* may do nothing but ask who it is */
-	reply->word = behaviours[behaviour].word;
-	reply->status = behaviours[behaviour].status;
-	reply->failure = behaviours[behaviour].failure;
-	reply->sent = behaviours[behaviour].sent;
-	snprintf(reply->body, sizeof(reply->body), "%s", behaviours[behaviour].body);
-	if (behaviour == PAUSE_429 || behaviour == PAUSE_503)
-		reply->retry_after = chance_percent(&sim->net, 3)
-					     ? 900000000
-					     : (int)chance_between(&sim->net, 1, 5400);
-	if (behaviour == SILENT || behaviour == SILENT_DONE)
-		reply->latency_ms = 60 * SECOND;
+	apply(behaviour, reply);
+	set_pause(sim, behaviour, reply);
 	if (strcmp(path, "/leads") == 0) {
 		create(sim, peer, body, behaviours[behaviour].done, reply, known_out);
+		reply->there = reply->status == 204 || reply->status == 412;
 		if (*known_out) {
 			struct fate *fate = &(*known_out)->to[peer->destination];
 
@@ -256,6 +267,38 @@ static void api(struct sim *sim, struct peer *peer, const char *path, const char
 	}
 	if (behaviour == NO_RIGHT && peer->weather != FORBIDDEN && *known_out)
 		(*known_out)->to[peer->destination].may_die = true;
+}
+
+/* ---- an endpoint: what it takes twice, it has twice ---- */
+
+static void hook(struct sim *sim, struct peer *peer, const char *text,
+	struct reply *reply, struct known **known_out)
+{
+	enum behaviour behaviour = choose(sim, peer);
+	cJSON *document = cJSON_Parse(text);
+	const char *key = json_string(document, "id");
+	const char *email = json_string(
+		cJSON_GetObjectItemCaseSensitive(document, "fields"), "email");
+	int body = -1, part = -1;
+	struct uuid id;
+
+	if (behaviour == EMPTY_200) /* it cannot lie so that anybody would know */
+		behaviour = FINE;
+	apply(behaviour, reply);
+	if (behaviour == FINE)
+		say(reply, 200 + (int)chance_below(&sim->net, 5), "");
+	set_pause(sim, behaviour, reply);
+	reply->there = behaviour == FINE;
+	if (!key || !uuid_parse(key, &id))
+		memset(&id, 0, sizeof(id));
+	if (email)
+		sscanf(email, "u%d.%d@", &body, &part);
+	*known_out = oracle_meet(sim, &id, body, part);
+	if (behaviours[behaviour].done)
+		add_record(peer, &id, body, part);
+	if (*known_out && (behaviour == TEAPOT || behaviour == INVALID_400))
+		(*known_out)->to[peer->destination].may_die = true;
+	cJSON_Delete(document);
 }
 
 /* ---- the token service ---- */
@@ -309,12 +352,17 @@ void peer_answer(struct sim *sim, const struct http_exchange *exchange,
 	*destination_out = peer->destination;
 	*known_out = NULL;
 	sim->tallies.requests++;
-	if (!path) {
+	if (strstr(url, "login.test")) {
 		token(sim, peer, reply);
 		return;
 	}
-	path += strlen("/api/data/v9.2");
+	path = path ? path + strlen("/api/data/v9.2") : "/hook";
 	check_pause(sim, peer, path);
+	if (strcmp(path, "/hook") == 0) {
+		hook(sim, peer, buf_str(&exchange->request.body), reply, known_out);
+		oracle_create(sim, peer->destination, *known_out);
+		return;
+	}
 	api(sim, peer, path, buf_str(&exchange->request.body), reply, known_out);
 	if (strcmp(path, "/leads") == 0)
 		oracle_create(sim, peer->destination, *known_out);
@@ -341,7 +389,7 @@ void peer_heard(
 		++known->to[destination].few > RETRY_FEW_MAX + sim->crash_count)
 		violation(sim, "posting %d is tried without end at %s", known->body,
 			destination_name(destination));
-	if (known && (reply->status == 204 || reply->status == 412))
+	if (known && reply->there)
 		known->to[destination].succeeded = true;
 }
 

@@ -180,12 +180,12 @@ void plan_profile(struct sim *sim)
 	bool large = chance_percent(chance, 5);
 
 	*profile = (struct profile){.days = chance_between(chance, 30, 34),
-		.bodies = (int)(large ? chance_between(chance, 60, 200)
-				      : chance_between(chance, 6, 36)),
+		.bodies = (int)(large ? chance_between(chance, 50, 120)
+				      : chance_between(chance, 4, 28)),
 		.weathers = (int)chance_between(chance, 0, 10),
 		.orders = (int)chance_between(chance, 0, 16),
-		.crashes = (int)chance_between(chance, 0, 5),
-		.disk_troubles = (int)chance_between(chance, 0, 4),
+		.crashes = (int)chance_between(chance, 0, 4),
+		.disk_troubles = (int)chance_between(chance, 0, 3),
 		.clock_steps = chance_percent(chance, 50)
 				       ? (int)chance_between(chance, 1, 4)
 				       : 0,
@@ -200,6 +200,7 @@ void plan_profile(struct sim *sim)
 			.factor = 2},
 		.probe_interval_ms = 15 * MINUTE,
 		.wal_ceiling = chance_percent(chance, 50) ? 40 * 4120 : 400 * 4120,
+		.hook = chance_percent(chance, 40),
 		.concurrency = (int)chance_between(chance, 1, 16)};
 }
 

@@ -174,7 +174,7 @@ struct profile { /* what a seed is like */
 	int64_t probe_interval_ms;
 	int64_t wal_ceiling;
 	int concurrency;
-	bool slow_store;
+	bool hook; /* the second CRM is an endpoint of kind https */
 };
 
 struct tallies {
@@ -250,6 +250,7 @@ struct reply {
 	int status;
 	int retry_after;  /* s; -1: none */
 	const char *word; /* for the story */
+	bool there;       /* the lead is there, it says */
 	char body[512];
 	struct uuid created;
 };
