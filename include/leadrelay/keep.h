@@ -37,6 +37,27 @@ struct kept_file {
 enum err_code store_backup(const char *state_dir, const struct clock *clock, int fd,
 	const struct keep_progress *progress, struct kept_file *out, struct err *err);
 
+struct salvaged {
+	int64_t leads, deliveries, mails, others; /* rows that are in the new outbox */
+	/* what the old counters say there was besides */
+	int64_t leads_lost, deliveries_lost;
+	int64_t undelivered; /* leads kept whose deliveries are lost */
+	int64_t orphans;     /* pages read by the shape of their rows */
+	int64_t unreadable;  /* rows and pages that made no sense */
+	bool key_lost;       /* of match hashes and tombstones */
+	char aside[96];      /* the damaged outbox, when the new one took its place; "" */
+	char difference[512];
+};
+
+/* Reads what can be read of the damaged outbox open at fd (wal_fd: its WAL, -1: none)
+ * into a new one, without SQLite's help: pages that no tree leads to any more, too.
+ * Counters are made of the rows. out_fd: where the new one is written; -1: it takes the
+ * place of the outbox of state_dir, which is kept under another name. The damaged file
+ * itself is only read. The caller holds the lock. */
+enum err_code store_salvage(const char *state_dir, const struct clock *clock, int fd,
+	int wal_fd, int out_fd, const struct keep_progress *progress,
+	struct salvaged *out, struct err *err);
+
 struct restored {
 	int64_t leads;
 	int64_t held; /* deliveries to destinations that keep no key */

@@ -1,5 +1,7 @@
 #include "sql.h"
 
+#include "leadrelay/buf.h"
+
 /* delivery.state and lead.state are compared with the numbers of delivery.h and of
  * 001_outbox.sql; `state <> 3` and `state <> 1` beside an equality let SQLite see that a
  * partial index applies. */
@@ -357,6 +359,21 @@ const char *const sql_text[SQL_COUNT] = {
 		" FROM fingerprint p WHERE (kind, source, hash) > (?1, ?2, ?3)"
 		" ORDER BY kind, source, hash LIMIT ?4",
 
+	/* salvage */
+	[SQL_SALVAGE_ROWS] =
+		"SELECT (SELECT count(*) FROM lead NOT INDEXED WHERE seq > 0),"
+		" (SELECT count(*) FROM delivery NOT INDEXED WHERE id > 0),"
+		" (SELECT count(*) FROM mail NOT INDEXED WHERE id > 0)",
+	[SQL_SALVAGE_COUNTED] =
+		"SELECT (SELECT sum(accepted - pruned_accepted + quarantined"
+		" - pruned_quarantined) FROM source),"
+		" (SELECT sum(accepted - pruned_delivered - pruned_dead"
+		" - pruned_discarded) FROM destination WHERE name <> '(mail)')",
+	[SQL_SALVAGE_UNDELIVERED] =
+		"SELECT count(*) FROM lead NOT INDEXED WHERE seq > 0 AND state = 1"
+		" AND NOT EXISTS (SELECT 1 FROM delivery WHERE lead = seq)"
+		" AND NOT EXISTS (SELECT 1 FROM idle WHERE lead = seq)",
+
 	/* restore */
 	[SQL_TOMBSTONES_ALL] = "SELECT hash, at FROM tombstone WHERE hash >= x''",
 	[SQL_RESTORE_LEADS] = "SELECT seq, email, received_at FROM lead NOT INDEXED"
@@ -609,3 +626,84 @@ const char *const sql_text[SQL_COUNT] = {
 		"SELECT count(*) FROM mail WHERE state = ?1 AND settled_at >= ?2"
 		" AND settled_at < ?3 AND kind = 1", /* notifications */
 };
+
+/* ---- salvage ---- */
+
+const char *const sql_salvage_begin = "PRAGMA foreign_keys = OFF;"
+				      "DELETE FROM meta; DELETE FROM mail_kind;";
+
+#define SALVAGE_COUNT(table, of, id, state) \
+	"(SELECT count(*) FROM " table " WHERE " of " = " id " AND state = " state ")"
+#define SALVAGE_SET(table, of, id) \
+	" pending = " SALVAGE_COUNT(table, of, id, "1") ", held = " SALVAGE_COUNT(table, \
+		of, id, "2") ", delivered = pruned_delivered + " SALVAGE_COUNT(table, \
+		of, id, "3") ", dead = pruned_dead + " SALVAGE_COUNT(table, of, id, \
+		"4") ", discarded = pruned_discarded + " SALVAGE_COUNT(table, of, id, \
+		"5") ";"
+#define SALVAGE_SUM \
+	" accepted = pending + held + delivered + dead + discarded," \
+	" died = max(died, dead);"
+
+const char *const sql_salvage_end =
+	"INSERT OR IGNORE INTO meta (key, value) VALUES ('match_key', randomblob(32)),"
+	" ('relay', lower(hex(randomblob(8))));"
+	"INSERT OR IGNORE INTO mail_kind (id, name) VALUES"
+	" (1, 'notification'), (2, 'alert'), (3, 'report');"
+	"INSERT INTO source (id, name, configured)"
+	" SELECT DISTINCT source, 'lost-' || source, 0 FROM lead"
+	" WHERE source NOT IN (SELECT id FROM source);"
+	"DELETE FROM delivery WHERE lead NOT IN (SELECT seq FROM lead);"
+	"INSERT INTO destination (id, name, kind, configured, keeps_key, health, since)"
+	" SELECT DISTINCT destination, 'lost-' || destination, 'file', 0, 0, 1, 0"
+	" FROM delivery WHERE destination NOT IN (SELECT id FROM destination);"
+	"DELETE FROM attempt WHERE delivery NOT IN (SELECT id FROM delivery);"
+	"DELETE FROM attachment WHERE notice NOT IN (SELECT id FROM notice);"
+	"DELETE FROM mail WHERE (kind = 1 AND ifnull(lead, 0) NOT IN (SELECT seq FROM lead))"
+	" OR (kind <> 1 AND ifnull(notice, 0) NOT IN (SELECT id FROM notice));"
+	"UPDATE mail SET carrier = (SELECT min(id) FROM mail o WHERE o.carrier = mail.carrier)"
+	" WHERE carrier IS NOT NULL AND carrier NOT IN (SELECT id FROM mail);"
+	"UPDATE mail SET queue = 2 WHERE state = 1 AND carrier = id AND queue = 5;"
+	"DELETE FROM mail_attempt WHERE mail NOT IN (SELECT id FROM mail);"
+	"INSERT INTO destination (name, kind, configured, keeps_key, health, since)"
+	" SELECT '(mail)', 'email', 0, 0, 1, 0 WHERE EXISTS (SELECT 1 FROM mail)"
+	" AND NOT EXISTS (SELECT 1 FROM destination WHERE name = '(mail)');"
+	"DELETE FROM fingerprint WHERE source NOT IN (SELECT id FROM source);"
+	"DELETE FROM import WHERE source NOT IN (SELECT id FROM source);"
+	"DELETE FROM import_repeat WHERE import NOT IN (SELECT id FROM import);"
+	"DELETE FROM idle WHERE lead NOT IN (SELECT seq FROM lead WHERE state = 1)"
+	" OR lead IN (SELECT lead FROM delivery);"
+	"INSERT INTO idle SELECT seq, received_at FROM lead WHERE state = 1"
+	" AND seq NOT IN (SELECT lead FROM delivery) AND seq NOT IN (SELECT lead FROM idle);"
+	"UPDATE source SET accepted = pruned_accepted"
+	"  + (SELECT count(*) FROM lead WHERE source = source.id AND state = 1),"
+	" quarantined = pruned_quarantined"
+	"  + (SELECT count(*) FROM lead WHERE source = source.id AND state <> 1),"
+	" waiting = (SELECT count(*) FROM lead WHERE source = source.id AND state = 2),"
+	" test = pruned_test + (SELECT ifnull(sum(test), 0) FROM lead"
+	"  WHERE source = source.id AND state = 1);"
+	"UPDATE source SET requests = accepted + duplicates + quarantined,"
+	" quarantines = max(quarantines, quarantined);"
+	"UPDATE destination SET" SALVAGE_SET("delivery", "destination",
+		"destination.id") "UPDATE mail_kind SET" SALVAGE_SET("mail", "kind",
+		"mail_kind.id") "UPDATE destination SET (pending, held, delivered, dead, discarded) ="
+				" (SELECT sum(pending), sum(held), sum(delivered), sum(dead), sum(discarded)"
+				"  FROM mail_kind), (pruned_delivered, pruned_dead, pruned_discarded) ="
+				" (SELECT sum(pruned_delivered), sum(pruned_dead), sum(pruned_discarded)"
+				"  FROM mail_kind) WHERE name = '(mail)';"
+				"UPDATE destination SET" SALVAGE_SUM
+				"UPDATE mail_kind SET" SALVAGE_SUM
+				"UPDATE sqlite_sequence SET seq = max(seq, (SELECT ifnull(max(seq), 0)"
+				" FROM match_hash)) WHERE name = 'lead';"
+				"UPDATE boot SET clean = 1, ended_at = started_at WHERE ended_at IS NULL;";
+
+void sql_salvage_insert(
+	struct buf *out, const char *table, const char *const *columns, int count)
+{
+	buf_addf(out, "INSERT OR IGNORE INTO %s (", table);
+	for (int i = 0; i < count; i++)
+		buf_addf(out, "%s%s", i ? ", " : "", columns[i]);
+	buf_adds(out, ") VALUES (");
+	for (int i = 0; i < count; i++)
+		buf_adds(out, i ? ", ?" : "?");
+	buf_adds(out, ")");
+}

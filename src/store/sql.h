@@ -140,6 +140,9 @@ enum sql {
 	SQL_RESTORE_HOLD_MAIL,
 	SQL_RESTORE_BOOTS,
 	SQL_RESTORE_AGAIN,
+	SQL_SALVAGE_ROWS,
+	SQL_SALVAGE_COUNTED,
+	SQL_SALVAGE_UNDELIVERED,
 	SQL_SETTLE_GET,
 	SQL_SETTLE,
 	SQL_SETTLE_LATE,
@@ -228,5 +231,13 @@ enum sql {
 };
 
 extern const char *const sql_text[SQL_COUNT];
+
+/* salvage.c's own: run once, in this order, on a file that nobody else has. */
+extern const char *const sql_salvage_begin;
+extern const char *const sql_salvage_end;
+struct buf;
+/* INSERT of the first count columns. */
+void sql_salvage_insert(
+	struct buf *out, const char *table, const char *const *columns, int count);
 
 #endif

@@ -200,6 +200,14 @@ const struct command commands[] = {
 		"and mails; they may have gone\nout after the backup. All others are sent "
 		"again to destinations that recognise them.\n",
 		"leadctl restore /srv/backup/leads-2026-11-22.db"},
+	{"salvage", cmd_salvage, NEED_NOTHING, no_options, "salvage FILE",
+		"read what can be read of a damaged outbox",
+		"With leadrelayd stopped. FILE that is not there yet: state_dir's outbox is read "
+		"into it,\nfor `restore`. FILE that is state_dir's outbox: what can be read of it "
+		"takes its place,\nand it is kept under another name. Any other FILE: it is read "
+		"into FILE.salvaged. The\ndamaged file is never written to. Exit 3: something is "
+		"lost, and it says what.\n",
+		"leadctl salvage /root/rescued.db"},
 	{"config", cmd_config, NEED_NOTHING, no_options, "config check",
 		"is the configuration good?",
 		"Every problem as FILE:LINE: key: what is wrong; what is allowed. Touches "
@@ -211,7 +219,7 @@ const struct command commands[] = {
 };
 
 static const char *const later[] = {
-	"import", "reconcile", "shape", "salvage", "doctor", "init", "tail"};
+	"import", "reconcile", "shape", "doctor", "init", "tail"};
 
 const struct command *command_find(const char *name)
 {
