@@ -27,6 +27,7 @@
 #ifndef LEADRELAY_CSV_H
 #define LEADRELAY_CSV_H
 
+#include "leadrelay/buf.h"
 #include "leadrelay/err.h"
 #include "leadrelay/lead.h"
 #include "leadrelay/settings.h"
@@ -74,6 +75,7 @@ void csv_close(struct csv_reader *reader); /* NULL is fine */
 char csv_delimiter(const struct csv_reader *reader);
 /* "UTF-8", "windows-1252" ...; until it is decided: "UTF-8". */
 const char *csv_encoding(const struct csv_reader *reader);
+bool csv_raw_is_utf8(const struct csv_reader *reader); /* a wide encoding: raw is UTF-8 */
 int64_t csv_bytes(const struct csv_reader *reader); /* of the file, behind the record */
 
 /* ---- what the columns mean ---- */
@@ -83,7 +85,8 @@ enum csv_meaning {
 	CSV_CREATED,  /* the lead's own time */
 	CSV_CUSTOMER, /* CustomerInfo: the person, as JSON text */
 	CSV_EXTRA,    /* kept in extra under the column's own heading */
-	CSV_IGNORED,  /* _line and _reason of a rejects file; see below */
+	CSV_IGNORED,  /* _line of a rejects file; see below */
+	CSV_REASON,   /* _reason of a rejects file; see csv_reason_add */
 	/* of an export of ours: the heading has id, received_at, source and test */
 	CSV_ID,
 	CSV_RECEIVED_AT,
@@ -137,6 +140,12 @@ struct csv_lead {
  * the columns is none (empty ones behind the last column do not count). */
 bool csv_lead_read(const struct csv_columns *columns, const struct csv_record *record,
 	struct csv_lead *out);
+
+/* Appends what stands under _reason in a rejects file. Where a record's cells do not fit
+ * the heading, the row has been made to fit: it ends with a mark of the cells as they
+ * are, by which csv_lead_read refuses it again until somebody has corrected them. */
+void csv_reason_add(struct buf *out, const struct csv_columns *columns,
+	const struct csv_record *record, const char *reason);
 
 /* A time as people and programs write it: RFC 3339; 2026-11-22 and 2026/11/22, each with
  * a time of day or without (UTC; am and pm); 22.11.2026 (day first); 22/11/2026 and

@@ -53,6 +53,16 @@ struct intake_source { /* a configured source and the ids the store gave it */
 	size_t destination_count;
 };
 
+/* The ids of the destinations whose rules the lead meets; out has room for all of the
+ * source's. Pure. */
+size_t intake_route(
+	const struct intake_source *source, const struct lead *lead, int64_t *out);
+/* Who is told of the lead: the contacts of the destinations it goes to, each once; nobody
+ * of one that must not be contacted. out has room for intake_contacts_most. Pure. */
+size_t intake_contacts(
+	const struct intake_source *source, const struct lead *lead, const char **out);
+size_t intake_contacts_most(const struct intake_source *source);
+
 struct intake_options {
 	struct store *store;
 	const struct clock *clock;

@@ -61,6 +61,12 @@ struct sha256_part {
 };
 void sha256_parts(
 	const struct sha256_part *parts, size_t count, uint8_t out[SHA256_SIZE]);
+/* The same of bytes that come one after another: begin, any number of add, and end, which
+ * frees it. */
+struct sha256_running;
+struct sha256_running *sha256_begin(void);
+void sha256_add(struct sha256_running *running, const void *bytes, size_t len);
+void sha256_end(struct sha256_running *running, uint8_t out[SHA256_SIZE]);
 void hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len,
 	uint8_t out[SHA256_SIZE]);
 /* Compares in time that depends on len only. */

@@ -35,6 +35,26 @@ void sha256(const void *bytes, size_t len, uint8_t out[SHA256_SIZE])
 	sha256_parts(&(struct sha256_part){bytes, len}, 1, out);
 }
 
+/* An EVP_MD_CTX by another name. */
+struct sha256_running *sha256_begin(void)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	require(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL));
+	return (struct sha256_running *)context;
+}
+
+void sha256_add(struct sha256_running *running, const void *bytes, size_t len)
+{
+	require(EVP_DigestUpdate((EVP_MD_CTX *)running, bytes, len));
+}
+
+void sha256_end(struct sha256_running *running, uint8_t out[SHA256_SIZE])
+{
+	require(EVP_DigestFinal_ex((EVP_MD_CTX *)running, out, NULL));
+	EVP_MD_CTX_free((EVP_MD_CTX *)running);
+}
+
 void hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len,
 	uint8_t out[SHA256_SIZE])
 {
@@ -67,11 +87,13 @@ void base64_add(struct buf *out, const void *bytes, size_t len)
 
 static int base64_value(char c)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(alphabet, c) : NULL;
-
-	return at ? (int)(at - alphabet) : -1;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 /* How many characters of text are not padding; SIZE_MAX: the padding is wrong. */
@@ -91,6 +113,8 @@ bool base64_decode(struct buf *out, const char *text, size_t len)
 	size_t before = out->len, count = without_padding(text, len);
 	unsigned bits = 0, held = 0;
 
+	if (count != SIZE_MAX && !buf_reserve(out, count))
+		return true; /* it has failed, which buf_ok says */
 	for (size_t i = 0; count != SIZE_MAX && i < count; i++) {
 		int value = base64_value(text[i]);
 
@@ -100,9 +124,11 @@ bool base64_decode(struct buf *out, const char *text, size_t len)
 		held += 6;
 		if (held >= 8) {
 			held -= 8;
-			buf_addc(out, (char)(bits >> held & 0xff));
+			out->data[out->len++] = (char)(bits >> held & 0xff);
 		}
 	}
+	if (count != SIZE_MAX)
+		out->data[out->len] = '\0';
 	/* what is left over of the last character must be zero: one text, one meaning */
 	if (count != SIZE_MAX && (bits & ((1u << held) - 1)) == 0)
 		return true;

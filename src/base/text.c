@@ -121,12 +121,20 @@ static bool is_space(uint32_t code)
 	return false;
 }
 
+static bool is_plain(char c)
+{
+	return c > ' ' && c < 0x7f;
+}
+
 bool text_blank(const char *text)
 {
 	while (text && *text) {
 		uint32_t code;
-		size_t size = utf8_decode(text, strnlen(text, 4), &code);
+		size_t size;
 
+		if (is_plain(*text)) /* what most texts begin with */
+			return false;
+		size = utf8_decode(text, strnlen(text, 4), &code);
 		if (size == 0 || !is_space(code))
 			return false;
 		text += size;

@@ -74,6 +74,7 @@ static const struct command commands[] = {
 	{"notifications", run_notifications, check_notifications},
 	{"prune", run_prune, NULL},
 	{"forget", run_forget, check_forget},
+	{"import", run_import, check_import},
 };
 
 static const struct command *find_command(const cJSON *request, struct err *err)

@@ -17,6 +17,7 @@
  *   {"command":"notifications", "action":"list|retry", "state":"...", "limit":50,
  * "ids":["..."]}
  *   {"command":"prune"}   {"command":"forget", "email":"..."}
+ *   {"command":"prune"}   {"command":"import", ...}: import.h
  *
  * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
  * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
@@ -165,10 +166,12 @@ void run_report(struct run *run);
 void run_notifications(struct run *run);
 void run_prune(struct run *run);
 void run_forget(struct run *run);
+void run_import(struct run *run);
 
 enum err_code change_check_request(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_forget(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_notifications(const cJSON *request, int64_t now, struct err *err);
+enum err_code check_import(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_report(const cJSON *request, int64_t now, struct err *err);
 
 #endif

@@ -33,7 +33,7 @@ const struct choice source_kinds[] = {
 	{"marketplace", SOURCE_MARKETPLACE, false},
 	{"json", SOURCE_JSON, false},
 	{"form", SOURCE_FORM, false},
-	{"csv", SOURCE_CSV, true},
+	{"csv", SOURCE_CSV, false},
 	{NULL, 0, false},
 };
 

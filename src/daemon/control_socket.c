@@ -23,9 +23,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define REQUEST_MAX (1024 * 1024)
-#define IDLE_SECONDS 60     /* without a request */
-#define UNREAD_SECONDS 3600 /* a person's pager may stand still that long */
+#define REQUEST_MAX (4 * 1024 * 1024) /* import's rows are the longest */
+#define IDLE_SECONDS 60               /* without a request */
+#define UNREAD_SECONDS 3600           /* a person's pager may stand still that long */
 #define REFUSAL_SECONDS 2
 #define STACK_SIZE (1024 * 1024)
 
@@ -76,14 +76,16 @@ static bool keep_going(void *ctx)
 	return !daemon_stopping(connection->daemon);
 }
 
-/* The codes of leadctl: 1 failed, 2 usage. */
-static void emit_error(struct connection *connection, int code, const char *text)
+/* The codes of leadctl: 1 failed, 2 usage. again: somebody else will take it. */
+static void emit_error(
+	struct connection *connection, int code, const char *text, bool again)
 {
 	cJSON *answer = cJSON_CreateObject();
 	cJSON *error = cJSON_AddObjectToObject(answer, "error");
 
 	cJSON_AddNumberToObject(error, "code", code);
 	cJSON_AddStringToObject(error, "text", text);
+	cJSON_AddBoolToObject(error, "again", again);
 	emit(connection, answer);
 }
 
@@ -118,11 +120,11 @@ static void answer_line(struct connection *connection, struct reader *reader,
 	cJSON *request;
 
 	if (json_read(line, len, &request, &err) != ERR_OK) {
-		emit_error(connection, 2, err.text);
+		emit_error(connection, 2, err.text, false);
 		return;
 	}
 	if (daemon_stopping(connection->daemon))
-		emit_error(connection, 1, "leadrelayd is stopping; try again");
+		emit_error(connection, 1, "leadrelayd is stopping; try again", true);
 	else
 		execute(connection, reader, request);
 	cJSON_Delete(request);
@@ -161,12 +163,13 @@ static void serve(struct connection *connection, struct reader *reader)
 			break;
 		input.len += (size_t)got;
 		if (!reader) {
-			emit_error(connection, 1, "too many leadctl at once; try again");
+			emit_error(connection, 1, "too many leadctl at once; try again",
+				true);
 			break;
 		}
 		answer_lines(connection, reader, &input);
 		if (input.len > REQUEST_MAX) {
-			emit_error(connection, 2, "a request of more than 1 MiB");
+			emit_error(connection, 2, "a request of more than 4 MiB", false);
 			break;
 		}
 	}
@@ -201,7 +204,7 @@ static void serve_with_reader(struct connection *connection)
 	code = reader_open(&reader, generation->config->state_dir, daemon->clock, &err);
 	generation_release(generation);
 	if (code != ERR_OK) {
-		emit_error(connection, 1, err.text);
+		emit_error(connection, 1, err.text, false);
 		return;
 	}
 	serve(connection, reader);

@@ -1,4 +1,4 @@
-/* Who is told of a lead. */
+/* Where a lead goes and who is told of it. */
 #include "leadrelay/route.h"
 #include "request.h"
 
@@ -13,8 +13,21 @@ static bool is_among(const char *contact, const char *const *list, size_t count)
 	return false;
 }
 
-/* Who is told of the lead: the contacts of the destinations it goes to, each once. */
-static size_t gather_contacts(
+size_t intake_route(
+	const struct intake_source *source, const struct lead *lead, int64_t *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < source->destination_count; i++) {
+		const struct intake_destination *destination = &source->destinations[i];
+
+		if (route_matches(destination->when, destination->when_count, lead))
+			out[count++] = destination->id;
+	}
+	return count;
+}
+
+size_t intake_contacts(
 	const struct intake_source *source, const struct lead *lead, const char **out)
 {
 	size_t count = 0;
@@ -35,7 +48,7 @@ static size_t gather_contacts(
 	return count;
 }
 
-static size_t most_contacts(const struct intake_source *source)
+size_t intake_contacts_most(const struct intake_source *source)
 {
 	size_t count = 0;
 
@@ -49,7 +62,7 @@ bool fill_contacts(struct request *request)
 {
 	const struct intake_source *source = &request->entry->source;
 	const struct intake_mail *mail = &request->set->mail;
-	size_t count = request->parsed.count, most = most_contacts(source);
+	size_t count = request->parsed.count, most = intake_contacts_most(source);
 	const char **next;
 
 	if (mail->destination == 0 || most == 0 || request->job.quarantine)
@@ -61,7 +74,7 @@ bool fill_contacts(struct request *request)
 		struct accept_lead *to = &request->leads[i];
 
 		to->contacts = next;
-		to->contact_count = gather_contacts(source, &to->lead, next);
+		to->contact_count = intake_contacts(source, &to->lead, next);
 		next += to->contact_count;
 	}
 	request->job.digest_ms = mail->digest_ms;

@@ -205,8 +205,10 @@ void heading_meaning(const char *heading, struct csv_column *out)
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(others[i].folded, folded) == 0)
 			out->meaning = others[i].meaning;
-	if (strcmp(heading, "_line") == 0 || strcmp(heading, "_reason") == 0)
+	if (strcmp(heading, "_line") == 0)
 		out->meaning = CSV_IGNORED;
+	if (strcmp(heading, "_reason") == 0)
+		out->meaning = CSV_REASON;
 }
 
 bool meaning_named(const char *name, struct csv_column *out)

@@ -18,6 +18,7 @@
 
 struct reading { /* one record becoming a lead */
 	const struct csv_columns *columns;
+	const struct csv_record *record;
 	struct parsed parsed; /* only its problem */
 	struct parsing parsing;
 	struct csv_lead *out;
@@ -152,6 +153,79 @@ static bool take_customer(struct reading *reading, size_t i, const char *text)
 	return fine || refuse(reading->out, i + 1, "%s", reading->parsed.problem);
 }
 
+/* ---- rows of a rejects file ---- */
+
+#define MARK_SIZE 48
+
+/* Of the cells in front of _line and _reason, those missing as empty ones (FNV-1a). */
+static void make_mark(const struct csv_columns *columns, const struct csv_record *record,
+	char out[MARK_SIZE])
+{
+	size_t count = record->count ? record->count : 1;
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < columns->count; i++) {
+		enum csv_meaning meaning = columns->items[i].meaning;
+		const char *text = i < count ? record->cells[i] : "";
+
+		if (meaning == CSV_REASON ||
+			strcmp(columns->items[i].heading, "_line") == 0)
+			continue;
+		do
+			hash = (hash ^ (unsigned char)*text) * 16777619u;
+		while (*text++);
+	}
+	snprintf(out, MARK_SIZE, " (until corrected: %08" PRIx32 ")", hash);
+}
+
+/* Where the mark of these cells begins in a reason; SIZE_MAX: it has none, or that of
+ * other cells. */
+static size_t find_mark(const struct csv_columns *columns,
+	const struct csv_record *record, const char *reason)
+{
+	char mark[MARK_SIZE];
+	size_t len = strlen(reason), mark_len;
+
+	make_mark(columns, record, mark);
+	mark_len = strlen(mark);
+	if (len < mark_len || strcmp(reason + len - mark_len, mark) != 0)
+		return SIZE_MAX;
+	return len - mark_len;
+}
+
+static bool is_made_to_fit(
+	const struct csv_columns *columns, const struct csv_record *record)
+{
+	if (record->count < columns->count)
+		return true;
+	for (size_t i = 0; i < columns->count; i++)
+		if (columns->items[i].meaning == CSV_REASON)
+			return find_mark(columns, record, record->cells[i]) != SIZE_MAX;
+	return false;
+}
+
+void csv_reason_add(struct buf *out, const struct csv_columns *columns,
+	const struct csv_record *record, const char *reason)
+{
+	struct buf text = BUF_INIT;
+	char mark[MARK_SIZE];
+
+	buf_adds(&text, reason);
+	if (is_made_to_fit(columns, record)) {
+		make_mark(columns, record, mark);
+		buf_adds(&text, mark);
+	}
+	csv_add(out, buf_str(&text));
+	buf_finish(&text);
+}
+
+static bool take_reason(struct reading *reading, const char *text)
+{
+	size_t len = find_mark(reading->columns, reading->record, text);
+
+	return len == SIZE_MAX || refuse(reading->out, 0, "%.*s", (int)len, text);
+}
+
 static bool take_cell(struct reading *reading, size_t i, const char *text)
 {
 	if (reading->columns->exported)
@@ -173,6 +247,8 @@ static bool take_cell(struct reading *reading, size_t i, const char *text)
 		return take_test(reading, i, text);
 	case CSV_EXTRA_JSON:
 		return take_extra_json(reading, i, text);
+	case CSV_REASON:
+		return take_reason(reading, text);
 	case CSV_IGNORED:
 		return true;
 	}
@@ -210,7 +286,7 @@ static bool take_cells(struct reading *reading, const struct csv_record *record)
 bool csv_lead_read(const struct csv_columns *columns, const struct csv_record *record,
 	struct csv_lead *out)
 {
-	struct reading reading = {.columns = columns, .out = out};
+	struct reading reading = {.columns = columns, .record = record, .out = out};
 
 	memset(out, 0, sizeof(*out));
 	if (record->problem)

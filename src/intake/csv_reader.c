@@ -628,6 +628,11 @@ const char *csv_encoding(const struct csv_reader *reader)
 	return reader->encoding.name;
 }
 
+bool csv_raw_is_utf8(const struct csv_reader *reader)
+{
+	return reader->encoding.way == ENCODING_STREAM;
+}
+
 int64_t csv_bytes(const struct csv_reader *reader)
 {
 	int64_t waiting = (int64_t)(reader->in.len - reader->at);

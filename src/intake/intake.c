@@ -11,7 +11,6 @@
  */
 #include "leadrelay/clock.h"
 #include "leadrelay/fault.h"
-#include "leadrelay/route.h"
 #include "request.h"
 
 #include <stdlib.h>
@@ -212,21 +211,6 @@ static void on_stored(struct store_job *job)
 	request_free(request);
 }
 
-/* The ids of the destinations whose rules the lead meets. */
-static size_t route(
-	const struct intake_source *source, const struct lead *lead, int64_t *out)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < source->destination_count; i++) {
-		const struct intake_destination *destination = &source->destinations[i];
-
-		if (route_matches(destination->when, destination->when_count, lead))
-			out[count++] = destination->id;
-	}
-	return count;
-}
-
 /* Ids, time and source of the leads, and where each goes: nowhere from quarantine. */
 static bool fill_leads(struct request *request, int64_t now)
 {
@@ -252,7 +236,7 @@ static bool fill_leads(struct request *request, int64_t now)
 		to->id = lead->id;
 		to->destinations = routes;
 		if (!request->job.quarantine)
-			to->destination_count = route(source, lead, routes);
+			to->destination_count = intake_route(source, lead, routes);
 		routes += to->destination_count;
 	}
 	return true;

@@ -36,8 +36,16 @@ static void take_error(struct ask *ask, const cJSON *error)
 {
 	const char *text = json_string(error, "text");
 
-	if (!ask->answers->quiet)
-		cli_warn(ask->cli, "%s", text ? text : "it failed without a word");
+	if (!text)
+		text = "it failed without a word";
+	if (ask->told && json_bool(error, "again", false)) {
+		ask->paused = cJSON_CreateObject();
+		return;
+	}
+	if (ask->told)
+		err_set(ask->told, ERR_REMOTE, "%s", text);
+	else if (!ask->answers->quiet)
+		cli_warn(ask->cli, "%s", text);
 	ask->status = (int)json_integer(error, "code", EXIT_FAILED);
 	ask->finished = true;
 }

@@ -89,6 +89,20 @@ const struct option_rule notifications_options[] = {
 const struct option_rule backup_options[] = {
 	{"force", NULL, "overwrite FILE when it is there", false, '\0'}, LAST_OPTION};
 
+const struct option_rule import_options[] = {
+	{"source", "NAME", "the source of kind csv they are of", false, '\0'},
+	{"map", "COLUMN=FIELD", "what a column is: a field below, created, or extra",
+		true, '\0'},
+	{"dry-run", NULL,
+		"store nothing: show the first rows as they would be, and count", false,
+		'\0'},
+	{"rejects", "FILE", "write what was rejected, with line and reason", false, '\0'},
+	{"notify", NULL, "tell the destinations' contacts of each lead", false, '\0'},
+	{"delimiter", "C", "instead of what is recognised: , ; or tab", false, '\0'},
+	{"encoding", "E", "instead of what is recognised: UTF-8 or windows-1252", false,
+		'\0'},
+	LAST_OPTION};
+
 const struct command commands[] = {
 	{"status", cmd_status, NEED_STATE_DIR, no_options, "status",
 		"is everything all right?",
@@ -114,6 +128,21 @@ const struct command commands[] = {
 		"Quarantined bodies are no leads yet and are left out;\n--state quarantined "
 		"exports them.\n",
 		"leadctl export --since 30d > leads.csv"},
+	{"import", cmd_import, NEED_NOTHING, import_options,
+		"import FILE --source NAME [OPTIONS]", "leads from a CSV file",
+		"FILE is CSV with a heading; - is standard input. Every row ends as accepted, "
+		"duplicate\nor rejected, with its line and the reason; rows rejected: exit 3. "
+		"The same file twice\nadds nothing; killed and started again it goes on where "
+		"it stopped.\n\nHeadings are recognised in many spellings, English and French, "
+		"of Partner Center,\nDynamics and Azure tables; --map helps where they are not. "
+		"What no field takes is\nkept as extra.\n\nFields: first_name last_name "
+		"full_name email phone mobile company title country\nregion city postal_code "
+		"street website offer_title offer_id product_id action_code\nlead_source "
+		"campaign description; created is the lead's own time\n",
+		"leadctl import fair.csv --source fair --dry-run\n"
+		"  leadctl import fair.csv --source fair --map \"Stand=campaign\" "
+		"--rejects bad.csv\n"
+		"  zcat old.csv.gz | leadctl import - --source old --delimiter ';'"},
 	{"replay", cmd_change, NEED_CONFIG, replay_options, "replay ID... | FILTERS",
 		"send dead leads again",
 		"Dead deliveries become pending; a quarantined lead becomes a lead (complete "
@@ -219,7 +248,7 @@ const struct command commands[] = {
 };
 
 static const char *const later[] = {
-	"import", "reconcile", "shape", "doctor", "init", "tail"};
+	"reconcile", "shape", "doctor", "init", "tail"};
 
 const struct command *command_find(const char *name)
 {

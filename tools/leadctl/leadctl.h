@@ -65,7 +65,8 @@ extern const struct command commands[]; /* ends with a NULL name */
 extern const struct option_rule global_options[];
 extern const struct option_rule list_options[], export_options[], show_options[],
 	replay_options[], change_options[], validate_options[], destinations_options[],
-	report_options[], notifications_options[], backup_options[], no_options[];
+	report_options[], notifications_options[], backup_options[], import_options[],
+	no_options[];
 const struct command *command_find(const char *name); /* NULL: none */
 const struct option_rule *command_options(const char *name);
 /* A command of the contract that this version leaves out. */
@@ -77,6 +78,7 @@ void help_print(struct cli *cli, const struct command *command); /* NULL: of all
 int cli_main(int argc, char **argv);
 
 int cmd_status(struct cli *cli, const struct arguments *args);
+int cmd_import(struct cli *cli, const struct arguments *args);
 int cmd_list(struct cli *cli, const struct arguments *args);
 int cmd_export(struct cli *cli, const struct arguments *args);
 int cmd_show(struct cli *cli, const struct arguments *args);

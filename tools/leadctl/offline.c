@@ -10,10 +10,11 @@
 #include "leadrelay/reader.h"
 #include "leadrelay/store.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct here {
-	struct ask *ask;
+	struct ask *ask; /* the one being executed */
 	struct store_lock *lock;
 	struct store *store;
 	struct reader *reader;
@@ -39,9 +40,9 @@ static bool keep_going(void *ctx)
 	return !lock_wanted(ctx);
 }
 
-static enum err_code open_outbox(struct here *here, struct err *err)
+static enum err_code open_outbox(
+	struct here *here, const char *state_dir, struct err *err)
 {
-	const char *state_dir = here->ask->cli->state_dir;
 	const struct store_options options = {.state_dir = state_dir,
 		.clock = &clock_system,
 		.entropy = &entropy_system};
@@ -51,53 +52,76 @@ static enum err_code open_outbox(struct here *here, struct err *err)
 	return reader_open(&here->reader, state_dir, &clock_system, err);
 }
 
-static void execute(struct here *here)
+enum reach here_open(struct here **out, const char *state_dir, struct err *err)
 {
-	const struct control_options control = {.store = here->store,
-		.reader = here->reader,
-		.clock = &clock_system,
-		.config = here->ask->cli->config,
-		.version = version_text()};
-	struct cli *cli = here->ask->cli;
+	struct here *here = calloc(1, sizeof(*here));
+	enum err_code code;
 
-	cli->hurried = lock_wanted;
-	cli->hurried_ctx = here;
-	control_execute(&control, here->ask->request, emit, keep_going, here);
-	cli->hurried = NULL;
+	if (!here) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return REACH_FAILED;
+	}
+	code = store_lock_take(&here->lock, state_dir, LOCK_TOOL, 0, err);
+	if (code != ERR_OK) {
+		free(here);
+		if (code == ERR_NOT_FOUND) /* of a directory, not of a lead */
+			err->code = ERR_IO;
+		return code == ERR_LOCKED ? REACH_LOCKED : REACH_FAILED;
+	}
+	if (open_outbox(here, state_dir, err) != ERR_OK) {
+		here_close(here);
+		return REACH_FAILED;
+	}
+	*out = here;
+	return REACH_FINISHED;
 }
 
 /* The reader goes first: the store's last connection truncates the WAL. */
-static void close_outbox(struct here *here)
+void here_close(struct here *here)
 {
 	if (here->reader)
 		reader_close(here->reader);
 	if (here->store)
 		store_close(here->store);
 	store_lock_release(here->lock);
+	free(here);
+}
+
+bool here_wanted(const struct here *here)
+{
+	return store_lock_wanted(here->lock);
+}
+
+enum reach here_ask(struct here *here, struct ask *ask, struct err *err)
+{
+	struct cli *cli = ask->cli;
+	const struct control_options control = {.store = here->store,
+		.reader = here->reader,
+		.clock = &clock_system,
+		.config = cli->config,
+		.version = version_text()};
+
+	here->ask = ask;
+	cli->hurried = lock_wanted;
+	cli->hurried_ctx = here;
+	control_execute(&control, ask->request, emit, keep_going, here);
+	cli->hurried = NULL;
+	if (ask->finished)
+		return REACH_FINISHED;
+	if (ask->paused)
+		return REACH_PAUSED;
+	err_set(err, ERR_NOMEM, "out of memory");
+	return REACH_FAILED;
 }
 
 enum reach ask_here(struct ask *ask, struct err *err)
 {
-	struct here here = {.ask = ask};
-	enum err_code code;
+	struct here *here;
+	enum reach reach = here_open(&here, ask->cli->state_dir, err);
 
-	code = store_lock_take(&here.lock, ask->cli->state_dir, LOCK_TOOL, 0, err);
-	if (code == ERR_LOCKED)
-		return REACH_LOCKED;
-	if (code != ERR_OK) {
-		if (code == ERR_NOT_FOUND) /* of a directory, not of a lead */
-			err->code = ERR_IO;
-		return REACH_FAILED;
-	}
-	code = open_outbox(&here, err);
-	if (code == ERR_OK)
-		execute(&here);
-	close_outbox(&here);
-	if (code != ERR_OK)
-		return REACH_FAILED;
-	if (!ask->finished && !ask->paused) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return REACH_FAILED;
-	}
-	return ask->finished ? REACH_FINISHED : REACH_PAUSED;
+	if (reach != REACH_FINISHED)
+		return reach;
+	reach = here_ask(here, ask, err);
+	here_close(here);
+	return reach;
 }

@@ -28,7 +28,7 @@ static bool nobody_there(int errnum)
 	return errnum == ENOENT || errnum == ECONNREFUSED || errnum == ENOTDIR;
 }
 
-static enum reach connect_daemon(const char *state_dir, int *fd_out, struct err *err)
+enum reach socket_connect(const char *state_dir, int *fd_out, struct err *err)
 {
 	int dir = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -146,20 +146,23 @@ end:
 	return reach;
 }
 
+enum reach socket_ask(struct ask *ask, int fd, struct err *err)
+{
+	if (send_request(fd, ask->request))
+		return read_answers(ask, fd, err);
+	err_errno(err, errno, "asking leadrelayd");
+	return REACH_LOST;
+}
+
 enum reach ask_daemon(struct ask *ask, struct err *err)
 {
 	enum reach reach;
 	int fd;
 
-	reach = connect_daemon(ask->cli->state_dir, &fd, err);
+	reach = socket_connect(ask->cli->state_dir, &fd, err);
 	if (reach != REACH_FINISHED)
 		return reach;
-	if (send_request(fd, ask->request)) {
-		reach = read_answers(ask, fd, err);
-	} else {
-		err_errno(err, errno, "asking leadrelayd");
-		reach = REACH_LOST;
-	}
+	reach = socket_ask(ask, fd, err);
 	close(fd);
 	return reach;
 }

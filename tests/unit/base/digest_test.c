@@ -226,9 +226,24 @@ static void hex_is_lower_case_and_appended(void **state)
 	buf_finish(&out);
 }
 
+static void a_digest_grows_piece_by_piece(void **state)
+{
+	struct sha256_running *running = sha256_begin();
+	uint8_t at_once[SHA256_SIZE], in_pieces[SHA256_SIZE];
+
+	(void)state;
+	sha256("one two", 7, at_once);
+	sha256_add(running, "one", 3);
+	sha256_add(running, "", 0);
+	sha256_add(running, " two", 4);
+	sha256_end(running, in_pieces);
+	assert_memory_equal(in_pieces, at_once, SHA256_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_digest_grows_piece_by_piece),
 		cmocka_unit_test(sha256_knows_the_vectors_of_fips_180),
 		cmocka_unit_test(parts_digest_as_one),
 		cmocka_unit_test(hmac_knows_the_vectors_of_rfc_4231),

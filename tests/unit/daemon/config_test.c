@@ -612,8 +612,6 @@ static void what_comes_later_is_told_apart_from_nonsense(void **state)
 		":35: admin: not in this version of leadrelay; remove it");
 	refused(32, "    kind: ftp",
 		"\"ftp\" is not a kind of destination; one of dynamics365, ");
-	refused(7, "    kind: csv",
-		"csv is not in this version of leadrelay; one of marketplace, json, form");
 }
 
 static void state_dir_is_found_in_a_bad_file(void **state)

@@ -300,6 +300,25 @@ static void a_rejects_file_loses_what_was_added(void **state)
 		"{\"full_name\":\"Ada\"}\n");
 }
 
+/* The rows of a rejects file as leadctl writes them. */
+static void a_row_made_to_fit_waits_for_its_correction(void **state)
+{
+	struct fixture *f = *state;
+	struct csv_column items[] = {{(char *)"name", CSV_FIELD, FIELD_FULL_NAME},
+		{(char *)"phone", CSV_FIELD, FIELD_PHONE}};
+	const struct csv_columns columns = {.items = items, .count = 2};
+	char *cells[] = {(char *)"Ada"};
+	const struct csv_record short_one = {.cells = cells, .count = 1};
+	struct buf file = BUF_INIT;
+
+	buf_adds(&file, "name,phone,_line,_reason\nAda,,2,");
+	csv_reason_add(&file, &columns, &short_one, "1 cells");
+	expect(f, buf_str(&file), "!0 1 cells\n");
+	memcpy(file.data, "name,phone,_line,_reason\nAdo,", 29);
+	expect(f, buf_str(&file), "{\"full_name\":\"Ado\"}\n");
+	buf_finish(&file);
+}
+
 static void test_leads_are_marked(void **state)
 {
 	expect(*state, "email\nMSFT_TEST_636573304831318844@test.com\n",
@@ -383,6 +402,8 @@ int main(void)
 			an_export_of_ours_comes_back, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			a_rejects_file_loses_what_was_added, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			a_row_made_to_fit_waits_for_its_correction, make, unmake),
 		cmocka_unit_test_setup_teardown(test_leads_are_marked, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			problems_show_the_value_cut_and_escaped, make, unmake),
