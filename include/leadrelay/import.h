@@ -3,12 +3,13 @@
  *
  *   {"command":"import", "action":"begin", "source":"fair", "file":"<SHA-256, hex>"}
  *   {"command":"import", "action":"rows", "source":"fair", "import":1, "run":1,
- *    "first":1, "count":N, "rows":"<base64>", "notify":false}
+ *    "first":1, "count":N, "rows":"<base64>", "notify":false, "recovered":false}
  *   {"command":"import", "action":"end", "source":"fair", "import":1, "run":1}
  *
  * Each answers, as done, the ledger's state: import run finished taken accepted duplicate
  * erased rejected; rows also stale, took_ms (store thread, without the commit) and
- * refused: the numbers of the rows whose persons asked to be forgotten. Rows that were
+ * refused: the numbers of the rows whose persons asked to be forgotten; recovered ones
+ * (reconcile) also known: of those that were here or taken already. Rows that were
  * taken before are skipped, so a request that was not answered is simply sent again. A
  * daemon that is about to stop answers {"paused":{}}: ask whoever is next.
  *

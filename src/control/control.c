@@ -75,6 +75,7 @@ static const struct command commands[] = {
 	{"prune", run_prune, NULL},
 	{"forget", run_forget, check_forget},
 	{"import", run_import, check_import},
+	{"reconcile", run_reconcile, check_reconcile},
 };
 
 static const struct command *find_command(const cJSON *request, struct err *err)

@@ -297,18 +297,30 @@ static void tell_relay(
 		mails_changed(run);
 }
 
+/* The numbers of the rows that ended as one of results (bits). */
+static void add_numbers(
+	cJSON *object, const char *name, const struct batch *batch, unsigned results)
+{
+	cJSON *list = json_add_array(object, name);
+
+	for (size_t i = 0; i < batch->job.count; i++) {
+		const struct import_row *row = &batch->job.rows[i];
+
+		if (!row->rejected && (results & 1u << row->result))
+			json_add_to(list, cJSON_CreateNumber((double)row->row));
+	}
+}
+
 static cJSON *batch_json(const struct batch *batch)
 {
-	cJSON *object = state_json(&batch->job.state), *refused;
+	cJSON *object = state_json(&batch->job.state);
 
 	json_add_bool(object, "stale", batch->job.stale);
 	json_add_int(object, "took_ms", batch->took_ms);
-	refused = json_add_array(object, "refused");
-	for (size_t i = 0; i < batch->job.count; i++)
-		if (!batch->job.rows[i].rejected &&
-			batch->job.rows[i].result == IMPORT_ERASED)
-			json_add_to(refused,
-				cJSON_CreateNumber((double)batch->job.rows[i].row));
+	add_numbers(object, "refused", batch, 1u << IMPORT_ERASED);
+	if (batch->job.origin == ORIGIN_RECOVERED)
+		add_numbers(object, "known", batch,
+			1u << IMPORT_DUPLICATE | 1u << IMPORT_SKIPPED);
 	return object;
 }
 
@@ -341,7 +353,9 @@ static void run_rows(struct run *run)
 	struct batch batch = {.clock = run->control->clock,
 		.job = {.import = json_integer(run->request, "import", 0),
 			.run = json_integer(run->request, "run", 0),
-			.origin = ORIGIN_IMPORT,
+			.origin = json_bool(run->request, "recovered", false)
+					  ? ORIGIN_RECOVERED
+					  : ORIGIN_IMPORT,
 			.now = run->now}};
 	struct buf bytes = BUF_INIT;
 	enum err_code code;

@@ -18,15 +18,17 @@
  * "ids":["..."]}
  *   {"command":"prune"}   {"command":"forget", "email":"..."}
  *   {"command":"prune"}   {"command":"import", ...}: import.h
+ *   {"command":"reconcile", "rows":[{"email":"...", "offer_title":"...", "at":N}]}    at:
+ * milliseconds
  *
  * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
  * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
  *
  * Items: list: a lead. export: a lead as in show, without history; without "story" only
- * what a CSV has. notifications: a mail. show: with raw, {"raw":"<base64>"} pieces
- * in order. replay, hold
- * ...:
- * {"id":"...","refused":"sentence"}. check: {"problem":"sentence"}.
+ * what a CSV has. notifications: a mail. show: with raw, {"raw":"<base64>"} pieces in
+ * order. replay, hold ...: {"id":"...","refused":"sentence"}. check:
+ * {"problem":"sentence"}. reconcile: {"row":N, "status":"missing|unknown|erased|
+ * dead|held|pending|quarantined", "id":"..."} for each row that is not simply here.
  */
 #ifndef CONTROL_ROOM_H
 #define CONTROL_ROOM_H
@@ -158,6 +160,7 @@ void run_status(struct run *run);
 void run_list(struct run *run);
 void run_show(struct run *run);
 void run_export(struct run *run);
+void run_reconcile(struct run *run);
 void run_change(struct run *run);
 void run_destinations(struct run *run);
 void run_resume(struct run *run);
@@ -172,6 +175,7 @@ enum err_code change_check_request(const cJSON *request, int64_t now, struct err
 enum err_code check_forget(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_notifications(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_import(const cJSON *request, int64_t now, struct err *err);
+enum err_code check_reconcile(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_report(const cJSON *request, int64_t now, struct err *err);
 
 #endif

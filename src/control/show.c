@@ -1,6 +1,7 @@
 /* show: one lead's whole story, or the bytes it came as. */
 #include "room.h"
 
+#include "leadrelay/batches.h"
 #include "leadrelay/json.h"
 #include "leadrelay/text.h"
 
@@ -90,6 +91,19 @@ void lead_add_content(cJSON *object, const struct lead *lead)
 		lead->extra ? cJSON_Duplicate(lead->extra, true) : cJSON_CreateObject());
 }
 
+static const char *origin_name(enum lead_origin origin)
+{
+	switch (origin) {
+	case ORIGIN_REQUEST:
+		return "request";
+	case ORIGIN_IMPORT:
+		return "import";
+	case ORIGIN_RECOVERED:
+		return "recovered";
+	}
+	return "request";
+}
+
 enum err_code lead_story_json(struct run *run, const struct lead_row *row, bool history,
 	cJSON **out, struct err *err)
 {
@@ -97,6 +111,8 @@ enum err_code lead_story_json(struct run *run, const struct lead_row *row, bool 
 	enum err_code code;
 
 	lead_add_content(object, &row->lead);
+	json_add_text(object, "origin",
+		origin_name(reader_origin(run->control->reader, row->seq)));
 	json_add_int(object, "duplicates", row->duplicates);
 	code = add_notifications(run, object, row->seq, err);
 	if (code == ERR_OK)

@@ -1,4 +1,5 @@
 /* import: from the command line to a file that is ready to be read, and the end of it. */
+#include "csv_arguments.h"
 #include "importing.h"
 
 #include "leadrelay/clock.h"
@@ -48,41 +49,12 @@ static int find_source(struct importing *importing, const char *name)
 	return unknown_source(cli, name, false);
 }
 
-static int read_maps(struct importing *importing, const struct arguments *args)
-{
-	struct pair_list *map = &importing->map;
-
-	map->items = calloc(args->given_count + 1, sizeof(*map->items));
-	for (size_t i = 0; i < args->given_count && map->items; i++) {
-		const char *value = args->given[i].value, *equals;
-
-		if (strcmp(args->given[i].rule->name, "map") != 0)
-			continue;
-		equals = strrchr(value, '='); /* a heading may have one, a field not */
-		if (!equals || equals == value || !equals[1])
-			return cli_usage(
-				importing->cli, "--map: column=field is what it takes");
-		map->items[map->count].name = strndup(value, (size_t)(equals - value));
-		map->items[map->count].value = strdup(equals + 1);
-		map->count++;
-	}
-	return EXIT_DONE;
-}
-
 static int read_options(struct importing *importing, const struct arguments *args)
 {
-	const char *delimiter = arguments_value(args, "delimiter");
-
 	importing->dry_run = arguments_has(args, "dry-run");
 	importing->notify = arguments_has(args, "notify");
-	importing->options.encoding = arguments_value(args, "encoding");
-	if (delimiter && (strcmp(delimiter, "tab") == 0 || strcmp(delimiter, "\\t") == 0))
-		delimiter = "\t";
-	if (delimiter && strlen(delimiter) != 1)
-		return cli_usage(importing->cli,
-			"--delimiter: one character, such as , ; | or tab");
-	importing->options.delimiter = delimiter ? *delimiter : '\0';
-	return read_maps(importing, args);
+	return csv_arguments_read(
+		importing->cli, args, &importing->options, &importing->map);
 }
 
 /* ---- the file ---- */
@@ -202,11 +174,7 @@ static void finish(struct importing *importing)
 	problems_finish(&importing->problems);
 	csv_columns_destroy(importing->columns);
 	csv_close(importing->reader);
-	for (size_t i = 0; i < importing->map.count; i++) {
-		free(importing->map.items[i].name);
-		free(importing->map.items[i].value);
-	}
-	free(importing->map.items);
+	csv_arguments_finish(&importing->map);
 	buf_finish(&importing->batches[0].packed);
 	buf_finish(&importing->batches[1].packed);
 	buf_finish(&importing->preview);

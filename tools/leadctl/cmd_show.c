@@ -38,6 +38,18 @@ static void print_json_pair(struct cli *cli, const cJSON *item)
 	free(text);
 }
 
+/* How it came, where not by itself. */
+static const char *origin_words(const cJSON *lead)
+{
+	const char *origin = json_string(lead, "origin");
+
+	if (origin && strcmp(origin, "import") == 0)
+		return "; imported from a file";
+	if (origin && strcmp(origin, "recovered") == 0)
+		return "; recovered: `reconcile` found that it never came in";
+	return "";
+}
+
 static void print_received(struct cli *cli, const cJSON *lead)
 {
 	const char *received = json_string(lead, "received_at");
@@ -47,6 +59,7 @@ static void print_received(struct cli *cli, const cJSON *lead)
 	buf_addf(&cli->out, "came in at %s, %s ago, from %s",
 		moment_text(received, moment), age_text(cli, received, age),
 		json_string(lead, "source"));
+	buf_adds(&cli->out, origin_words(lead));
 	if (json_bool(lead, "test", false))
 		buf_adds(&cli->out, "; it is a test lead");
 	if (repeats > 0) {

@@ -54,6 +54,15 @@ const struct option_rule export_options[] = {FILTER_OPTIONS,
 	{"delimiter", "C", "csv: , ; or tab between cells; a comma by default", false,
 		'\0'},
 	LAST_OPTION};
+const struct option_rule reconcile_options[] = {
+	{"import", NULL, "take in what is missing", false, '\0'},
+	{"source", "NAME",
+		"whose leads they are; else the only source of kind marketplace", false,
+		'\0'},
+	{"map", "HEADING=FIELD", "what a column means", true, '\0'},
+	{"delimiter", "C", "between cells; recognised by default", false, '\0'},
+	{"encoding", "E", "such as windows-1252; recognised by default", false, '\0'},
+	LAST_OPTION};
 const struct option_rule show_options[] = {
 	{"raw", NULL, "the bytes exactly as they came in", false, '\0'}, LAST_OPTION};
 const struct option_rule change_options[] = {FILTER_OPTIONS, CHANGE_OPTIONS, LAST_OPTION};
@@ -200,6 +209,17 @@ const struct command commands[] = {
 		"What `retention` says, batch by batch; the daemon does the same by itself. "
 		"Removed rows\nstay counted.\n",
 		"leadctl prune"},
+	{"reconcile", cmd_reconcile, NEED_STATE_DIR, reconcile_options,
+		"reconcile FILE [--import]",
+		"what Microsoft has and this relay never saw",
+		"FILE is the CSV of Partner Center's leads page; - is standard input. A row is "
+		"here when\na lead has its e-mail, the same offer where both have one, and a "
+		"time within 7 days\nwhere both have one. Told are: missing; dead, "
+		"quarantined, held, pending here; unknown\n(older than this relay remembers, "
+		"no time, no e-mail) and erased: these two are never\nimported. --import "
+		"takes the missing in, marked as recovered; twice adds nothing.\nExit 3 when "
+		"something is missing, dead, quarantined or unreadable.\n",
+		"leadctl reconcile leads.csv --import"},
 	{"check", cmd_check, NEED_CONFIG, no_options, "check",
 		"count everything anew and compare",
 		"The counters against the rows, and the store's integrity. Exit 3 when "
@@ -247,8 +267,7 @@ const struct command commands[] = {
 	{NULL, NULL, NEED_NOTHING, NULL, NULL, NULL, NULL, NULL},
 };
 
-static const char *const later[] = {
-	"reconcile", "shape", "doctor", "init", "tail"};
+static const char *const later[] = {"shape", "doctor", "init", "tail"};
 
 const struct command *command_find(const char *name)
 {

@@ -63,10 +63,10 @@ struct command {
 
 extern const struct command commands[]; /* ends with a NULL name */
 extern const struct option_rule global_options[];
-extern const struct option_rule list_options[], export_options[], show_options[],
-	replay_options[], change_options[], validate_options[], destinations_options[],
-	report_options[], notifications_options[], backup_options[], import_options[],
-	no_options[];
+extern const struct option_rule list_options[], export_options[], import_options[],
+	reconcile_options[], show_options[], replay_options[], change_options[],
+	validate_options[], destinations_options[], report_options[],
+	notifications_options[], backup_options[], no_options[];
 const struct command *command_find(const char *name); /* NULL: none */
 const struct option_rule *command_options(const char *name);
 /* A command of the contract that this version leaves out. */
@@ -81,6 +81,7 @@ int cmd_status(struct cli *cli, const struct arguments *args);
 int cmd_import(struct cli *cli, const struct arguments *args);
 int cmd_list(struct cli *cli, const struct arguments *args);
 int cmd_export(struct cli *cli, const struct arguments *args);
+int cmd_reconcile(struct cli *cli, const struct arguments *args);
 int cmd_show(struct cli *cli, const struct arguments *args);
 int cmd_change(struct cli *cli, const struct arguments *args);
 int cmd_destinations(struct cli *cli, const struct arguments *args);
