@@ -50,6 +50,12 @@ bool store_lock_wanted(const struct store_lock
 		*lock); /* a daemon is waiting: finish the batch, close, release */
 void store_lock_release(struct store_lock *lock); /* NULL is fine */
 
+/* ---- facts ---- */
+
+int store_schema_newest(void);          /* the schema this program writes */
+const char *store_sqlite_version(void); /* of the library at run time: "3.40.1" */
+int store_sqlite_number(void);          /* 3040001 */
+
 /* ---- life ---- */
 
 struct store_options {

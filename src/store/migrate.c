@@ -7,9 +7,15 @@
 #include "db.h"
 #include "leadrelay/fault.h"
 #include "leadrelay/log.h"
+#include "leadrelay/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+int store_schema_newest(void)
+{
+	return migrations[migration_count - 1].version;
+}
 
 static enum err_code read_version(struct db *db, int64_t *out, struct err *err)
 {

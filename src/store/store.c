@@ -105,6 +105,16 @@ void store_close(struct store *store)
 	store_free(store);
 }
 
+const char *store_sqlite_version(void)
+{
+	return sqlite3_libversion();
+}
+
+int store_sqlite_number(void)
+{
+	return sqlite3_libversion_number();
+}
+
 bool store_working(const struct store *store)
 {
 	return atomic_load(&store->working);

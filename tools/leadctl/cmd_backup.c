@@ -80,6 +80,8 @@ static enum err_code try_copy(
 	if (code != ERR_OK)
 		return code == ERR_NOT_FOUND ? (err->code = ERR_IO) : code;
 	code = copy_alone(backup, out, err);
+	if (code == ERR_INVALID) /* of the outbox, not of the command line */
+		code = err->code = ERR_IO;
 	store_lock_release(backup->lock);
 	backup->lock = NULL;
 	return backup->wanted ? (err->code = ERR_BUSY) : code;

@@ -92,6 +92,7 @@ int cmd_resume(struct cli *cli, const struct arguments *args);
 int cmd_check(struct cli *cli, const struct arguments *args);
 int cmd_restore(struct cli *cli, const struct arguments *args);
 int cmd_salvage(struct cli *cli, const struct arguments *args);
+int cmd_doctor(struct cli *cli, const struct arguments *args);
 int cmd_forget(struct cli *cli, const struct arguments *args);
 int cmd_backup(struct cli *cli, const struct arguments *args);
 int cmd_validate(struct cli *cli, const struct arguments *args);

@@ -69,6 +69,8 @@ enum reach here_open(struct here **out, const char *state_dir, struct err *err)
 		return code == ERR_LOCKED ? REACH_LOCKED : REACH_FAILED;
 	}
 	if (open_outbox(here, state_dir, err) != ERR_OK) {
+		if (err->code == ERR_INVALID) /* a newer schema: nobody's usage */
+			err->code = ERR_IO;
 		here_close(here);
 		return REACH_FAILED;
 	}
