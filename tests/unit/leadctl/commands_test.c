@@ -40,7 +40,7 @@ static void later_commands_are_known_as_such(void **state)
 	assert_true(command_is_later("tail"));
 	assert_false(command_is_later("list"));
 	assert_false(command_is_later("fly"));
-	assert_null(command_find("doctor"));
+	assert_null(command_find("init"));
 	assert_non_null(command_find("replay"));
 }
 
