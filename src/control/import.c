@@ -335,8 +335,10 @@ static enum err_code take_rows(struct run *run, struct batch *batch, struct err 
 	batch->job.source = target.source.id;
 	batch->job.digest_ms = run->control->config->mail.digest_ms;
 	job_import_rows_prepare(&batch->job);
-	batch->run = batch->job.job.run;
-	batch->job.job.run = timed_run;
+	if (run->control->live) { /* else nobody waits behind it: as many as may be */
+		batch->run = batch->job.job.run;
+		batch->job.job.run = timed_run;
+	}
 	code = store_call(run->control->store, &batch->job.job, err);
 	if (code == ERR_OK)
 		tell_relay(run, &target, batch);
