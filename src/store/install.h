@@ -17,8 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define INSTALL_MAKING "outbox.db.making" /* being written; worth nothing after a crash \
-					   */
+#define INSTALL_MAKING \
+	"outbox.db.making" /* being written; worth nothing after a crash \
+			    */
 #define INSTALL_READY "outbox.db.ready"
 
 /* Makes INSTALL_MAKING ready and installs it. aside: the name, within state_dir, that the
