@@ -25,6 +25,20 @@ static void warn_of_difference(struct store *store, struct err *err)
 	free(rows);
 }
 
+/* Who ran before may have died after a sync that failed: then the kernel shows a WAL
+ * that the disk has not got, and what is added to it would be lost with it. So it is
+ * copied into the file, synced and cut before a job is taken. A full disk or another
+ * reader does not keep the relay from starting. */
+static enum err_code settle_wal(struct store *store, struct err *err)
+{
+	enum err_code code = db_checkpoint(store->db, DB_CHECKPOINT_TRUNCATE, NULL, err);
+
+	if (code != ERR_BUSY && (code != ERR_FULL || store->db->broken))
+		return code;
+	log_warn("the WAL of the last run stays", "cause", err->text, NULL);
+	return ERR_OK;
+}
+
 static void store_free(struct store *store)
 {
 	db_close(store->db);
@@ -82,6 +96,8 @@ enum err_code store_open(
 		code = install_finish(options->state_dir, aside, sizeof(aside), &mine);
 	if (code == ERR_OK)
 		code = db_open(&store->db, &db_options, &mine);
+	if (code == ERR_OK)
+		code = settle_wal(store, &mine);
 	if (code == ERR_OK)
 		warn_of_difference(store, &mine);
 	if (code == ERR_OK && store->db->broken)

@@ -88,6 +88,41 @@ static long contents(const char *path, char *out, size_t size)
 }
 
 /* Opening fails with this code and these words, and leaves every byte as it was. */
+static void copy_file(const struct fixture *f, const char *to, const char *suffix)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "cp %s%s %s/outbox.db%s", f->path, suffix, to,
+		suffix);
+	assert_int_equal(system(command), 0);
+}
+
+/* What the last run's WAL holds may be in the kernel's memory only, after a sync that
+ * failed. */
+static void a_start_after_a_crash_adds_nothing_to_the_old_wal(void **state)
+{
+	struct fixture *f = *state, other = *f;
+	char path[160];
+	struct stat st;
+
+	strcpy(other.dir, "/tmp/store_open_XXXXXX");
+	assert_non_null(mkdtemp(other.dir));
+	snprintf(other.path, sizeof(other.path), "%s/outbox.db", other.dir);
+	add_lead(f, "1");
+	copy_file(f, other.dir, ""); /* as a crash leaves it */
+	copy_file(f, other.dir, "-wal");
+	other.options.state_dir = other.dir;
+	other.store = NULL;
+	fixture_open(&other);
+	snprintf(path, sizeof(path), "%s-wal", other.path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	expect_counts(&other, f->crm, 1, 0, 0, 0, 0);
+	fixture_close(&other);
+	unlink(other.path);
+	assert_int_equal(rmdir(other.dir), 0);
+}
+
 static void expect_refused(struct fixture *f, enum err_code code, const char *words)
 {
 	static char before[1 << 20];
@@ -303,6 +338,7 @@ int main(void)
 		TEST(what_was_accepted_is_there_after_reopening),
 		TEST(the_pragmas_are_what_the_promises_need),
 		TEST(closing_leaves_no_wal),
+		TEST(a_start_after_a_crash_adds_nothing_to_the_old_wal),
 		TEST(a_newer_schema_is_refused_unchanged),
 		TEST(somebody_elses_database_is_refused_unchanged),
 		TEST(a_file_that_is_no_database_is_refused_unchanged),
