@@ -47,7 +47,7 @@ struct handle {
 	sqlite3_file base;
 	struct file *file;
 	int level;
-	bool journal; /* its first sync is one of the directory, too */
+	bool journal; /* its first sync is one of the folder, too */
 	bool has_shm;
 	unsigned shm_shared, shm_taken;
 };
@@ -342,6 +342,20 @@ void disk_trouble(struct disk *disk, struct disk_trouble trouble)
 {
 	disk->trouble = trouble;
 	disk->growth = 0;
+}
+
+void disk_describe(const struct disk *disk, char *out, size_t size)
+{
+	const struct file *file;
+	size_t len = 0;
+
+	out[0] = '\0';
+	DL_FOREACH (disk->files, file)
+		if (len < size)
+			len += (size_t)snprintf(out + len, size - len, "%s%s %lld/%lld%s",
+				len ? ", " : "", file->name, (long long)file->seen.size,
+				(long long)file->kept.size,
+				file->linked ? "" : " removed");
 }
 
 struct disk_counts disk_counts(const struct disk *disk)
@@ -699,10 +713,11 @@ static int sim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base,
 	memset(handle, 0, sizeof(*handle));
 	if (the_disk->cut || (!file && !(flags & SQLITE_OPEN_CREATE)))
 		return SQLITE_CANTOPEN;
-	if (!file) {
+	if (!file)
 		file = file_create(the_disk, name ? name : "");
-		handle->journal = flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL);
-	}
+	/* new or not, as SQLite's own VFS does it */
+	handle->journal = (flags & SQLITE_OPEN_CREATE) &&
+			  (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL));
 	handle->file = file;
 	handle->base.pMethods = &methods;
 	file->handles++;

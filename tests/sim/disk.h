@@ -54,6 +54,8 @@ struct disk_counts {
 };
 /* Whether any file, seen or on the platter, has text in it. */
 bool disk_holds(const struct disk *disk, const char *text);
+/* What is there, for the story: names and sizes, seen and on the platter. */
+void disk_describe(const struct disk *disk, char *out, size_t size);
 struct disk_counts disk_counts(const struct disk *disk);
 
 #endif

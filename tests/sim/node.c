@@ -454,6 +454,7 @@ void node_bury(struct sim *sim)
 	struct node *node = &sim->node;
 	int64_t mono = sim->mono;
 	bool story = sim->story;
+	char text[512];
 
 	tell(sim, "CRASH");
 	sim->disturbed_at = sim->mono;
@@ -467,7 +468,11 @@ void node_bury(struct sim *sim)
 	sim->story = story;
 	sim->mono = mono;
 	close_all(sim);
+	disk_describe(sim->disk, text, sizeof(text));
+	tell(sim, "before: %s", text);
 	disk_restart(sim->disk);
+	disk_describe(sim->disk, text, sizeof(text));
+	tell(sim, "after: %s", text);
 	oracle_excuse(sim);
 	sim_later(sim,
 		chance_percent(&sim->node_chance, 80)

@@ -209,6 +209,8 @@ static void replay_to(struct sim *sim)
 
 	if (!known)
 		return;
+	known->to[destination].succeeded = false; /* a pruned delivery is made anew */
+	known->to[destination].creates++;
 	order(sim, "{\"command\":\"replay\",\"ids\":[\"%s\"],\"to\":\"%s\"}",
 		id_of(known, id), destination_name(destination));
 	oracle_look(sim, known);
