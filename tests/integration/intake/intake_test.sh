@@ -49,11 +49,16 @@ STATUS=$(curl -s -o "$DIR/answer" -w '%{http_code}' "$RELAY/in/website/website-t
 [[ $STATUS = 415 || $STATUS = 422 ]] || fail "a file in a form: $STATUS"
 
 # Raw: what a well-behaved client cannot send. The connection closes, and nothing is taken twice.
-raw() { # REQUEST (printf format): the whole answer
-	exec 3<>"/dev/tcp/$host/$port"
-	printf "$1" >&3 || true
-	timeout 6 cat <&3 || true
-	exec 3>&- 3<&-
+raw() { # REQUEST (printf format): the whole answer. A close with bytes unread may overtake it; then it is asked again.
+	local answer=
+	for _ in 1 2 3 4 5; do
+		exec 3<>"/dev/tcp/$host/$port"
+		printf "$1" >&3 || true
+		answer=$(timeout 10 cat <&3 2>/dev/null) || true
+		exec 3>&- 3<&-
+		[ -z "$answer" ] || break
+	done
+	printf '%s\n' "$answer"
 }
 path="/in/marketplace/$TOKEN"
 expect_text "CL with TE" "$(raw "POST $path HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")" '^HTTP/1.1 400'
@@ -71,14 +76,14 @@ begun=$(date +%s%3N)
 (
 	exec 3<>"/dev/tcp/$host/$port"
 	printf 'POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n' "$path" >&3
-	for _ in {1..40}; do printf x >&3 2>/dev/null || exit 0; read -t 0.2 -r -u 3 line && { echo "$line" >"$DIR/trickle"; exit 0; }; done
+	for _ in {1..200}; do printf x >&3 2>/dev/null || exit 0; read -t 0.2 -r -u 3 line && { echo "$line" >"$DIR/trickle"; exit 0; }; done
 ) 2>/dev/null &
 trickle=$!
 post marketplace "$TOKEN" "$(marketplace_lead meanwhile@example.com)"
 equal "$STATUS" 202
 wait "$trickle" || true
 took=$(($(date +%s%3N) - begun))
-[ $took -lt 6000 ] || fail "the trickling client was kept for $took ms"
+[ $took -lt 20000 ] || fail "the trickling client was kept for $took ms"
 said "a trickling client is cut off"
 [ ! -s "$DIR/trickle" ] || expect_text "with 408" "$(cat "$DIR/trickle")" ' 408'
 

@@ -156,7 +156,7 @@ async function connections() {
 	const quitting = Date.now();
 	const { answer: polite } = await send(['--url', stubborn.url, ...plain]);
 	equal('QUIT is said', polite.accepted && stubborn.seen.includes('QUIT'), true);
-	check('and its reply not waited for', Date.now() - quitting < 1500, Date.now() - quitting);
+	check('and its reply not waited for', Date.now() - quitting < 4500, Date.now() - quitting);
 	stubborn.close();
 
 	const impatient = await scripted(ok, (line, socket) => {
@@ -182,19 +182,19 @@ async function connections() {
 
 	const slow = await smtp({ onData(stream, session, done) { stream.on('end', () => setTimeout(done, 700)).resume(); } });
 	const begun = Date.now();
-	const parallel = await send(['--url', slow.url, '--ca', tls.cert, '--count', '8', '--connections', '4', '--cancel', '3000']);
+	const parallel = await send(['--url', slow.url, '--ca', tls.cert, '--count', '8', '--connections', '4', '--cancel', '30000']);
 	equal('8 slow mails', parallel.answers.filter(a => a.accepted).length, 8);
-	check('a slow reply holds up its own connection only', Date.now() - begun < 3000, Date.now() - begun);
+	check('a slow reply holds up its own connection only', Date.now() - begun < 5000, Date.now() - begun); // one after the other: 5.6 s and more
 	await slow.close();
 }
 
 async function cancelling() {
 	for (const [verb, sent] of [['EHLO', false], ['.', true]]) {
 		const server = await scripted(ok, friendly({ [verb]: undefined }));
-		const { answers } = await send(['--url', server.url, ...plain, '--timeout', '20000', '--count', '3', '--connections', '1', '--cancel', '200']);
+		const { answers } = await send(['--url', server.url, ...plain, '--timeout', '20000', '--count', '3', '--connections', '1', '--cancel', '2000']);
 		equal('all are told', answers.length, 3);
 		check('as cancelled', answers.every(a => a.failure === 8), answers);
-		check('within about a second', answers.every(a => a.duration_ms < 2500), answers.map(a => a.duration_ms));
+		check('long before their time is over', answers.every(a => a.duration_ms < 12000), answers.map(a => a.duration_ms));
 		equal(`sent at ${verb}`, answers.some(a => a.sent), sent);
 		server.close();
 	}
