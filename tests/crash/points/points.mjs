@@ -37,14 +37,31 @@ async function backdateReports(world) {
 	sql('UPDATE report SET due_at = due_at - 3 * 3600 * 1000');
 }
 
+let lists = 0;
+const imported = new Set();
+function importList(world) { // leadctl goes on by itself when the daemon dies, and finishes
+	const file = world.file(`fair${++lists}.csv`);
+	const emails = Array.from({ length: 60 }, (_, row) => `fair${lists}.${row}@example.com`);
+	fs.writeFileSync(file, 'First name,Last name,E-mail\n' + emails.map((email) => `Ana,Silva,${email}\n`).join(''));
+	for (const email of emails) {
+		world.sent.add(email);
+		imported.add(email);
+	}
+	world.ctl('import', file, '--source', 'fair');
+	if (world.ctl('import', file, '--source', 'fair').status !== 0) throw new Error(`leadctl import ${file} does not end well`);
+}
+let forgotten = 0; // the eldest leads: they were delivered long ago
+const forget = (world) => world.ctl('forget', [...world.acked.values()][forgotten++]);
+
 const points = [
-	['intake.parsed'], ['intake.tx_open'], ['intake.rows_written'], ['intake.before_commit'], ['intake.after_commit_before_2xx'],
+	['intake.parsed'], ['intake.tx_open'], ['intake.rows_written'], ['intake.before_commit'], ['intake.after_commit_before_2xx'], ['intake.2xx_half_written'],
 	['claim.before_commit'], ['claim.after_commit'],
 	['send.connected'], ['send.headers_out'], ['send.body_out_no_reply'], ['send.reply_headers'], ['send.2xx_before_mark'],
 	['mark.before_commit'], ['mark.after_commit'], ['retry.scheduled'], ['dead.marked_before_mail'],
 	['mail.data_out_no_end'], ['mail.reply'], ['file.before_sync'],
 	['token.refreshed_before_store', forgetTokens],
 	['report.sent_before_mark'], ['ckpt.start', idle], ['prune.mid_batch', prune], ['replay.mid_batch', replay],
+	['csv.row_k', importList], ['csv.checkpoint', importList], ['csv.finish', importList], ['forget.mid_batch', forget],
 	['reload.swap', reload], ['shutdown.drain', stop],
 ];
 
@@ -100,7 +117,8 @@ await run(bin, async (world) => {
 	await world.fault({ fault: 'plugin_refuses', where: 'create', times: -1, probability: 0.03 });
 	fs.mkdirSync(world.file('reports'));
 	const more = await startMail(world);
-	await world.configure({ more, crmLines: '    contacts: "owner@contoso.com"' });
+	const sources = '  - { name: fair, kind: csv, destinations: [crm, archive] }';
+	await world.configure({ more, sources, crmLines: '    contacts: "owner@contoso.com"' });
 	const wrong = [];
 	if (!only || only === 'migrate.step_n') { // each step of a new outbox
 		const steps = fs.readdirSync(path.join(here, '../../../schema')).filter((name) => name.endsWith('.sql')).length;
@@ -126,6 +144,9 @@ await run(bin, async (world) => {
 	console.log(`crashes ${crashes}: sent ${world.sent.size}, acked ${world.acked.size}, slowest start ${world.slowest} ms`);
 	const judged = await world.judge();
 	wrong.push(...judged.wrong);
+	const arrived = new Set(judged.records.map((record) => record.emailaddress1));
+	const missing = [...imported].filter((email) => !arrived.has(email));
+	if (missing.length) wrong.push(`imported rows that never arrived: ${missing.slice(0, 5)}`);
 	await until(60, 'all notifications are sent', () => JSON.parse(world.ctl('--json', 'status').out).notifications.pending === 0);
 	const mails = JSON.parse((await request(`${world.mailControl}/mails`)).body);
 	const ids = new Set(mails.map((mail) => mail.messageId));

@@ -103,8 +103,8 @@ export class World {
 		if (answer.status >= 300) throw new Error(`the CRM does not take the fault: ${answer.body}`);
 	}
 
-	// more: lines at the end of the configuration; crmLines: lines of the destination crm.
-	async configure({ more = '', crmLines = '' } = {}) {
+	// more: lines at the end of the configuration; crmLines: lines of the destination crm; sources: more of them.
+	async configure({ more = '', crmLines = '', sources = '' } = {}) {
 		this.port ??= await freePort();
 		fs.writeFileSync(this.file('marketplace.token'), token + '\n', { mode: 0o600 });
 		fs.writeFileSync(this.file('crm.secret'), 'crash~secret\n', { mode: 0o600 });
@@ -113,6 +113,7 @@ state_dir: ${this.dir}/state
 intake: { listen: ["127.0.0.1:${this.port}"], rate_per_address: 100000/s }
 sources:
   - { name: marketplace, kind: marketplace, token_file: marketplace.token, destinations: [crm, archive] }
+${sources}
 destinations:
   - name: crm
     kind: dynamics365
