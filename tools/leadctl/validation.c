@@ -1,8 +1,8 @@
 /*
  *   resolve, connect, tls    one connection that carries nothing
  *   token                    what a delivery would ask for
- *   whoami (open, table), privilege, create, read, delete    the destination's own tasks; of a
- *                            kind that answers no questions (https) only create
+ *   whoami (open, table), privilege, create, read, delete    the destination's own tasks;
+ * of a kind that answers no questions (https) only create
  */
 #include "validation.h"
 
