@@ -61,6 +61,8 @@ struct csv_record {      /* all of it valid until the next csv_next */
 	size_t raw_len;
 	const char *problem; /* NULL: none. A sentence */
 	size_t column;       /* of the problem, from 1; 0: none of its own */
+	bool altered; /* a cell is not what stands in the file: that held a NUL, or bytes
+			 that are no text */
 };
 
 struct csv_reader;
@@ -142,8 +144,9 @@ bool csv_lead_read(const struct csv_columns *columns, const struct csv_record *r
 	struct csv_lead *out);
 
 /* Appends what stands under _reason in a rejects file. Where a record's cells do not fit
- * the heading, the row has been made to fit: it ends with a mark of the cells as they
- * are, by which csv_lead_read refuses it again until somebody has corrected them. */
+ * the heading, or hold what no text has, the row has been made to fit: it ends with a
+ * mark of the cells as they are, by which csv_lead_read refuses it again until somebody
+ * has corrected them. */
 void csv_reason_add(struct buf *out, const struct csv_columns *columns,
 	const struct csv_record *record, const char *reason);
 

@@ -196,7 +196,7 @@ static size_t find_mark(const struct csv_columns *columns,
 static bool is_made_to_fit(
 	const struct csv_columns *columns, const struct csv_record *record)
 {
-	if (record->count < columns->count)
+	if (record->count < columns->count || record->altered)
 		return true;
 	for (size_t i = 0; i < columns->count; i++)
 		if (columns->items[i].meaning == CSV_REASON)

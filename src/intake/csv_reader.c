@@ -204,17 +204,37 @@ static void decide_encoding(
 		reader->failed = true;
 }
 
-static void say_invalid(struct csv_reader *reader, const struct cell *cell, long wrong)
+/* What stands around the byte that is wrong, to be shown. */
+static void add_around(struct buf *out, const struct csv_reader *reader,
+	const struct cell *cell, long wrong)
 {
 	const char *bytes = reader->bytes.data + cell->from;
-	bool utf8 = reader->encoding.way == ENCODING_UTF8;
-	struct buf shown = BUF_INIT;
 	size_t from = wrong > SHOWN_MAX / 2 ? (size_t)wrong - SHOWN_MAX / 2 : 0;
 
 	while (from > 0 && (bytes[from] & 0xc0) == 0x80)
 		from--;
-	text_escape(&shown, bytes + from,
+	text_escape(out, bytes + from,
 		cell->len - from < SHOWN_MAX ? cell->len - from : SHOWN_MAX);
+}
+
+static void say_nul(struct csv_reader *reader, const struct cell *cell, long wrong)
+{
+	struct buf shown = BUF_INIT;
+
+	add_around(&shown, reader, cell, wrong);
+	snprintf(reader->problem, sizeof(reader->problem),
+		"\"%s\" holds a NUL, which no text has; a file in UTF-16 without a byte order "
+		"mark needs --encoding UTF-16LE",
+		buf_str(&shown));
+	buf_finish(&shown);
+}
+
+static void say_invalid(struct csv_reader *reader, const struct cell *cell, long wrong)
+{
+	bool utf8 = reader->encoding.way == ENCODING_UTF8;
+	struct buf shown = BUF_INIT;
+
+	add_around(&shown, reader, cell, wrong);
 	snprintf(reader->problem, sizeof(reader->problem),
 		"\"%s\" is not %s, as which the file is read%s", buf_str(&shown),
 		reader->encoding.name,
@@ -238,17 +258,19 @@ static void decode_cell(struct csv_reader *reader, struct csv_record *out, size_
 {
 	const struct cell *cell = &reader->found[i];
 	char *bytes = reader->bytes.data ? reader->bytes.data + cell->from : NULL;
+	const char *nul = cell->len > 0 ? memchr(bytes, '\0', cell->len) : NULL;
 	size_t before = reader->text.len;
 	long wrong;
 
-	if (cell->len > 0 && memchr(bytes, '\0', cell->len)) {
-		say_problem(reader, out, i + 1,
-			"a NUL, which no text has; a file in UTF-16 without a byte order mark "
-			"needs --encoding UTF-16LE");
+	if (nul) {
+		if (!out->problem)
+			say_nul(reader, cell, nul - bytes);
+		say_problem(reader, out, i + 1, NULL);
 		for (size_t at = 0; at < cell->len; at++)
 			bytes[at] = bytes[at] ? bytes[at] : ' ';
 	}
 	wrong = encoding_cell(&reader->encoding, &reader->text, bytes, cell->len);
+	out->altered |= nul || wrong >= 0;
 	if (wrong >= 0 && !out->problem) {
 		say_invalid(reader, cell, wrong);
 		say_problem(reader, out, i + 1, NULL);

@@ -29,7 +29,12 @@ static enum err_code split(struct new_file *out, const char *path, struct err *e
 	else if (!*out->name || strcmp(out->name, ".") == 0 ||
 		 strcmp(out->name, "..") == 0)
 		err_set(err, ERR_INVALID, "\"%s\" is not the name of a file", path);
-	else if ((out->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+	else if ((out->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 &&
+		 errno == ENOENT) /* not "no such lead", which ERR_NOT_FOUND ends as */
+		err_set(err, ERR_IO,
+			"%s: there is no such folder; create it, or name another",
+			folder);
+	else if (out->dir < 0)
 		err_errno(err, errno, "the folder of %s", path);
 	free(folder);
 	return err->code;

@@ -73,7 +73,20 @@ equal "$(ctl --json list --email x@example.com | jq -r .received_at)" 2026-01-02
 expect_exit 0 ctl --json import - --source fair --delimiter '|' --map 'who=email' --map 'when=created' <<<$'who|when\nx@example.com|2026-01-02'
 equal "$(counts "$OUT")" '[1,0,1,0]'
 
+# A row with bytes that no text has stays rejected until somebody corrects it.
+printf 'email,company\nnul\0l@example.com,A\nno@example.com,\377\376\nyes@example.com,\303\251\n' >"$DIR/bytes.csv"
+expect_exit 3 ctl --json import "$DIR/bytes.csv" --source fair --encoding UTF-8 --rejects "$DIR/bytes-rejects.csv"
+equal "$(counts "$OUT")" '[3,1,0,2]'
+expect_text "the value is told, escaped" "$(jq -r '.errors[0].reason' <<<"$OUT")" '^"nul.x00l@example.com" holds a NUL'
+expect_exit 3 ctl --json import "$DIR/bytes-rejects.csv" --source fair
+equal "$(counts "$OUT")" '[2,0,0,2]'
+sed 's/nul l@/nul@/' "$DIR/bytes-rejects.csv" >"$DIR/bytes-corrected.csv"
+expect_exit 3 ctl --json import "$DIR/bytes-corrected.csv" --source fair
+equal "$(counts "$OUT")" '[2,1,0,1]'
+
 # What is refused before anything is done.
+expect_exit 1 ctl import "$DIR/fair.csv" --source fair --rejects "$DIR/nowhere/rejects.csv"
+expect_text "a folder that is not there is told, and what to do" "$ERR" 'no such folder; create it'
 expect_exit 4 ctl import "$DIR/fair.csv" --source nobody
 expect_text "a source that is not there names those that are" "$ERR" 'sources of kind csv: fair'
 expect_exit 2 ctl import "$DIR/fair.csv" --source website

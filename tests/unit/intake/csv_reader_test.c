@@ -240,8 +240,8 @@ static void nuls_are_a_problem(void **state)
 {
 	(void)state;
 	expect_bytes("a,b\n1,x\0y\n2,3\n", 14,
-		"1:[a][b]\n2!2 a NUL, which no text has; a file in UTF-16 without a byte order "
-		"mark needs --encoding UTF-16LE:[1][x y]\n3:[2][3]\n");
+		"1:[a][b]\n2!2 \"x\\x00y\" holds a NUL, which no text has; a file in UTF-16 without "
+		"a byte order mark needs --encoding UTF-16LE:[1][x y]\n3:[2][3]\n");
 }
 
 /* The first 64 KiB are ASCII: the first record beyond it decides. */
