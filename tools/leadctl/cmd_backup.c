@@ -156,8 +156,8 @@ int cmd_backup(struct cli *cli, const struct arguments *args)
 		cli_warn(cli, "%s", err.text);
 		return EXIT_USAGE;
 	}
-	if (new_file_begin(&file, args->words[1], arguments_has(args, "force"), &err) !=
-		ERR_OK) {
+	if (new_file_begin(&file, args->words[1], arguments_has(args, "force"),
+		    cli->state_dir, &err) != ERR_OK) {
 		cli_warn(cli, "%s", err.text);
 		return err.code == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
 	}

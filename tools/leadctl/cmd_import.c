@@ -107,7 +107,8 @@ static int open_rejects(struct importing *importing, const char *name)
 		return cli_usage(importing->cli,
 			"--rejects: %s is what is being imported; name another file",
 			name);
-	if (name && new_file_begin(&problems->file, name, true, &err) != ERR_OK)
+	if (name && new_file_begin(&problems->file, name, true, importing->cli->state_dir,
+			    &err) != ERR_OK)
 		return cli_fail(importing->cli, &err);
 	problems->to_file = name != NULL;
 	problems->file_name = name;

@@ -219,7 +219,7 @@ static int salvage_into(struct salvage *salvage, const char *target, const char 
 	struct err err;
 	int status;
 
-	if (target && new_file_begin(&file, target, false, &err) != ERR_OK) {
+	if (target && new_file_begin(&file, target, false, NULL, &err) != ERR_OK) {
 		cli_warn(cli, "salvage: %s", err.text);
 		return err.code == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
 	}

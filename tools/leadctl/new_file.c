@@ -40,6 +40,21 @@ static enum err_code split(struct new_file *out, const char *path, struct err *e
 	return err->code;
 }
 
+/* One of the files that the relay itself lives on: to replace it is to lose leads. */
+static bool is_own(const struct new_file *file, const char *state_dir)
+{
+	static const char *const own[] = {"outbox.db", "lock", "control.sock"};
+	struct stat mine, there;
+
+	if (!state_dir || fstat(file->dir, &mine) != 0 || stat(state_dir, &there) != 0 ||
+		mine.st_dev != there.st_dev || mine.st_ino != there.st_ino)
+		return false;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (strncmp(file->name, own[i], strlen(own[i])) == 0)
+			return true;
+	return false;
+}
+
 static enum err_code open_partial(struct new_file *out, struct err *err)
 {
 	struct stat st;
@@ -57,16 +72,20 @@ static enum err_code open_partial(struct new_file *out, struct err *err)
 	return ERR_OK;
 }
 
-enum err_code new_file_begin(
-	struct new_file *out, const char *path, bool force, struct err *err)
+enum err_code new_file_begin(struct new_file *out, const char *path, bool force,
+	const char *state_dir, struct err *err)
 {
 	struct new_file file = {.fd = -1, .dir = -1, .force = force};
 	struct stat st;
 	struct err mine = {0};
 
 	if (split(&file, path, &mine) == ERR_OK) {
-		if (fstatat(file.dir, file.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			(!force || !S_ISREG(st.st_mode)))
+		if (is_own(&file, state_dir))
+			err_set(&mine, ERR_INVALID,
+				"%s belongs to the relay itself; name a file elsewhere",
+				path);
+		else if (fstatat(file.dir, file.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			 (!force || !S_ISREG(st.st_mode)))
 			is_there(path, &mine);
 		else
 			open_partial(&file, &mine);

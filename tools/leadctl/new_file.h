@@ -18,10 +18,11 @@ struct new_file {
 	bool force;
 };
 
-/* ERR_INVALID: path is there already (and not force), or is no file's name. ERR_LOCKED:
+/* ERR_INVALID: path is there already (and not force), is no file's name, or is one of
+ * state_dir's own (the outbox, its WAL, the lock; NULL: not looked at). ERR_LOCKED:
  * somebody else writes it just now. */
-enum err_code new_file_begin(
-	struct new_file *out, const char *path, bool force, struct err *err);
+enum err_code new_file_begin(struct new_file *out, const char *path, bool force,
+	const char *state_dir, struct err *err);
 /* Syncs, names, syncs the directory. new_file_end in any case. */
 enum err_code new_file_keep(struct new_file *file, struct err *err);
 /* Closes; what was not kept is removed. */

@@ -46,6 +46,11 @@ expect_exit 0 ctl backup --force up.db
 expect_text "in words" "$OUT" '80 leads, .* read again and whole'
 expect_exit 1 ctl backup "$DIR/nowhere/up.db"
 expect_exit 2 ctl backup "$DIR/"
+for own in outbox.db outbox.db-wal lock control.sock; do # what the relay lives on is never replaced
+	expect_exit 2 ctl backup --force "$DIR/state/../state/$own"
+	expect_text "$own is told" "$ERR" 'belongs to the relay itself'
+done
+expect "the outbox is as it was" accounting_holds
 
 # Killed in the middle: no file of that name; the next one is not in its way.
 expect_exit 1 env LEADRELAY_FAULT=backup.mid_step:kill "$BIN/leadctl" -c "$DIR/leadrelay.yaml" backup killed.db
