@@ -316,7 +316,16 @@ void take_source_set(struct reading *in, const struct key *key, int line,
 void take_destination_map(struct reading *in, const struct key *key, int line,
 	yaml_node_t *node, void *target)
 {
+	const struct pair_list *list = target;
+
 	read_pairs(in, key, line, node, target, is_canonical, is_column, false);
+	for (size_t i = 1; i < list->count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(list->items[i].value, list->items[j].value) == 0)
+				problem(in, line, "a column of its own for each",
+					"%s and %s are both to be %s",
+					list->items[j].name, list->items[i].name,
+					list->items[i].value);
 }
 
 void take_destination_set(struct reading *in, const struct key *key, int line,

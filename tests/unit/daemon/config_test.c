@@ -272,6 +272,8 @@ static void bad_values_are_refused(void **state)
 	refused(24, "      client_id: 42",
 		":24: destinations.crm.auth.client_id: not an");
 	refused(26, "      expires: 2027-13-01", "is not a date");
+	refused(28, "    map: { email: x, phone: y, mobile: x }",
+		":28: destinations.crm.map: email and mobile are both to be x");
 	refused(27, "    contacts: nobody", "\"nobody\" is not an e-mail address");
 	refused(29, "    when: { offer: x }", "destinations.crm.when.offer:");
 	refused(30, "    http_version: \"3\"", "one of 1.1, 2");
