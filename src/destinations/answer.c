@@ -2,6 +2,7 @@
 
 #include "words.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,7 +94,12 @@ const char *answer_location(const struct http_answer *answer, char *out, size_t 
 		return out;
 	}
 	host = strstr(out, "://");
-	host = host ? host + 3 : out;
+	if (host || strncmp(out, "//", 2) == 0) {
+		host = host ? host + 3 : out + 2;
+	} else { /* relative; a path may say more than a log should hold */
+		snprintf(out, size, "another path there");
+		return out;
+	}
 	host[strcspn(host, "/?#")] = '\0';
 	user = strrchr(host, '@');
 	if (user)

@@ -71,7 +71,7 @@ answer_with '{"status":302,"headers":{"Location":"/elsewhere?token=x"}}'
 lead redirected
 wait_until 30 "a redirect is refused" is_dead "$ID" hook
 equal "$(delivery "$ID" hook | jq -r .reason)" environment
-expect_text "in words" "$(delivery "$ID" hook)" 'HTTP 302.*not followed'
+expect_text "in words" "$(delivery "$ID" hook)" 'HTTP 302: redirected to another path there, and redirects are not followed'
 equal "$(seen '[.[] | select(.path | startswith("/elsewhere"))] | length')" 0 "and not followed"
 redirected=$ID
 
