@@ -102,8 +102,7 @@ static void hold_all(struct sim *sim)
 {
 	int destination = (int)chance_below(&sim->order_chance, DESTINATIONS);
 
-	for (int i = 0; i < sim->known_count; i++)
-		sim->known[i].to[destination].may_hold = true;
+	sim->held_all[destination] = true; /* leads nobody has heard of, too */
 	order(sim, "{\"command\":\"hold\",\"destination\":\"%s\"}",
 		destination_name(destination));
 	oracle_sweep(sim, false);

@@ -196,7 +196,7 @@ static void check_state(struct sim *sim, struct known *known, int destination,
 			check_dead(sim, known, destination, row);
 		break;
 	case DELIVERY_HELD:
-		if (!fate->may_hold)
+		if (!fate->may_hold && !sim->held_all[destination])
 			violation(sim, "posting %d is held at %s without an order",
 				known->body, name);
 		break;

@@ -101,6 +101,7 @@ static const struct {
 	[TOKEN_DOWN] = {"without tokens", {FINE}},
 	[FORBIDDEN] = {"without the role", {NO_RIGHT, FINE}},
 	[FULL] = {"full", {NO_STORAGE, FINE}},
+	[PORTAL] = {"behind a login page", {EMPTY_200, FINE}},
 };
 
 const char *weather_name(enum weather weather)

@@ -61,7 +61,8 @@ static void bad_weather(struct sim *sim, int64_t unused)
 		sim_later(sim, some_while(chance), archive_back, 0);
 		return;
 	}
-	peer_weather(sim, destination, (enum weather)chance_between(chance, DOWN, FULL),
+	peer_weather(sim, destination,
+		(enum weather)chance_between(chance, DOWN, WEATHERS - 1),
 		percents[chance_below(chance, 4)]);
 	sim_later(sim, some_while(chance), clear_up, destination);
 }
@@ -95,6 +96,7 @@ static void crash(struct sim *sim, int64_t unused)
 		return;
 	sim->disturbed_at = sim->mono;
 	sim->tallies.power_cuts += how == DISK_POWER;
+	post_plan(sim, chance_between(chance, 0, 2 * SECOND));
 	switch (chance_below(chance, 5)) {
 	case 0:
 		node_crash(sim, how);
@@ -147,6 +149,8 @@ static void bad_disk(struct sim *sim, int64_t unused)
 	}
 	if (chance_percent(chance, 40)) /* what such a disk forgets, a power cut shows */
 		sim_later(sim, chance_between(chance, SECOND, 5 * MINUTE), crash, 0);
+	for (int i = 0; i < 2; i++) /* for what it does to them */
+		post_plan(sim, chance_between(chance, 0, 3 * SECOND));
 	tell(sim, "disk: %s%s", words[kind], trouble.lasting ? ", lasting" : "");
 	disk_trouble(sim->disk, trouble);
 	/* not long: the store tries each second, and that costs real time */
@@ -180,8 +184,8 @@ void plan_profile(struct sim *sim)
 	bool large = chance_percent(chance, 5);
 
 	*profile = (struct profile){.days = chance_between(chance, 30, 34),
-		.bodies = (int)(large ? chance_between(chance, 50, 120)
-				      : chance_between(chance, 4, 28)),
+		.bodies = (int)(large ? chance_between(chance, 40, 100)
+				      : chance_between(chance, 2, 20)),
 		.weathers = (int)chance_between(chance, 0, 10),
 		.orders = (int)chance_between(chance, 0, 16),
 		.crashes = (int)chance_between(chance, 0, 4),

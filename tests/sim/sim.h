@@ -103,6 +103,7 @@ enum weather {
 	TOKEN_DOWN,
 	FORBIDDEN,
 	FULL,
+	PORTAL,
 	WEATHERS
 };
 const char *weather_name(enum weather weather);
@@ -195,9 +196,10 @@ struct sim {
 	int64_t jumped_ms;        /* all steps of the clock, added up */
 	int64_t set_back_down_ms; /* the clock was set back while no relay ran */
 	bool inside;              /* an order goes on while the relay does */
-	int64_t disturbed_at;     /* last fault, order, start (mono) */
-	int64_t acks;             /* 2xx that arrived */
-	int64_t unheard;          /* postings without one */
+	bool held_all[DESTINATIONS];
+	int64_t disturbed_at; /* last fault, order, start (mono) */
+	int64_t acks;         /* 2xx that arrived */
+	int64_t unheard;      /* postings without one */
 	struct clock clock;
 	struct entropy entropy;
 	struct disk *disk;
