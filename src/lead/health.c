@@ -141,11 +141,16 @@ static int throttle(struct health *health, const struct news *news)
 static int park(struct health *health, const struct health_rule *rule, enum reason reason,
 	const char *why, bool asks_itself, int64_t now)
 {
+	/* a pause that was asked for is kept to the end, whatever else is wrong */
+	int64_t pause_ends_at = health->state == HEALTH_THROTTLED ? health->next_at : now;
+
 	enter(health, HEALTH_PARKED, now);
 	say(health, reason, why);
 	health->failures = 0;
 	health->asks_itself = asks_itself;
-	health->next_at = asks_itself ? now + rule->probe_interval_ms : INT64_MAX;
+	health->next_at = asks_itself
+				  ? later_of(now + rule->probe_interval_ms, pause_ends_at)
+				  : INT64_MAX;
 	set_limit(health, 1);
 	return HEALTH_CHANGED | HEALTH_PARKED_NOW;
 }

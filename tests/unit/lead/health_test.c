@@ -224,6 +224,21 @@ static void a_wave_of_429_halves_once(void **state)
 	assert_int_equal(health.next_at, START + 400000);
 }
 
+static void parking_does_not_shorten_the_pause_it_falls_into(void **state)
+{
+	struct health health = fresh();
+	struct outcome longer = throttled;
+	unsigned epoch = health.epoch;
+
+	(void)state;
+	longer.wait_ms = 2 * INTERVAL;
+	hear(&health, &longer, 1, START);
+	health_outcome(&health, &rule, &unauthorized, 2, epoch, START + 1000, &entropy);
+	assert_int_equal(health.state, HEALTH_PARKED);
+	assert_false(health_probe_due(&health, START + 2 * INTERVAL - 1));
+	assert_true(health_probe_due(&health, START + 2 * INTERVAL));
+}
+
 static void throttling_without_a_usable_wait_follows_the_retry_rule(void **state)
 {
 	struct health health = fresh();
@@ -433,6 +448,7 @@ int main(void)
 		cmocka_unit_test(
 			throttling_asks_nothing_until_its_time_to_the_millisecond),
 		cmocka_unit_test(a_wave_of_429_halves_once),
+		cmocka_unit_test(parking_does_not_shorten_the_pause_it_falls_into),
 		cmocka_unit_test(throttling_without_a_usable_wait_follows_the_retry_rule),
 		cmocka_unit_test(a_refused_credential_parks_and_is_asked_every_interval),
 		cmocka_unit_test(stragglers_tell_the_operator_nothing_again),
