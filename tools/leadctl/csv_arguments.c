@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int read_delimiter(struct cli *cli, const char *text, char *out)
 {
@@ -14,15 +15,32 @@ static int read_delimiter(struct cli *cli, const char *text, char *out)
 	return EXIT_DONE;
 }
 
+/* What was said of this heading before; NULL: nothing. */
+static const struct pair *said_before(
+	const struct pair_list *map, const char *heading, size_t len)
+{
+	for (size_t i = 0; i < map->count; i++)
+		if (strlen(map->items[i].name) == len &&
+			strncasecmp(map->items[i].name, heading, len) == 0)
+			return &map->items[i];
+	return NULL;
+}
+
 static int add_pair(struct cli *cli, struct pair_list *map, const char *text)
 {
 	const char *equals = strrchr(text, '='); /* no field's name has one */
+	const struct pair *before;
 	struct pair *more;
 
 	if (!equals || equals == text || !equals[1])
 		return cli_usage(cli,
 			"--map: \"%s\" is not heading=field, such as \"Customer mail=email\"",
 			text);
+	before = said_before(map, text, (size_t)(equals - text));
+	if (before && strcmp(before->value, equals + 1) != 0)
+		return cli_usage(cli,
+			"--map: \"%s\" is %s already; a column goes to one field",
+			before->name, before->value);
 	more = realloc(map->items, (map->count + 1) * sizeof(*more));
 	if (!more)
 		return EXIT_FAILED;

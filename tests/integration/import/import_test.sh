@@ -95,6 +95,8 @@ expect_exit 2 ctl import "$DIR/fair.csv"
 expect_exit 2 ctl import "$DIR/fair.csv" --source fair --map 'Nose=email'
 expect_text "a column that is not there is told with those that are" "$ERR" 'no column "Nose".*Prénom, Nom'
 expect_exit 2 ctl import "$DIR/fair.csv" --source fair --map 'Nom=nose'
+expect_exit 2 ctl import "$DIR/fair.csv" --source fair --map 'Nom=last_name' --map 'nom=first_name'
+expect_text "a column for two fields is told" "$ERR" '"Nom" is last_name already'
 expect_exit 2 ctl import "$DIR/fair.csv" --source fair --encoding klingon
 expect_exit 2 ctl import "$DIR/fair.csv" --source fair --delimiter ab
 expect_exit 1 ctl import "$DIR/absent.csv" --source fair
