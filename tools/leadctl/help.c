@@ -36,7 +36,7 @@ static void print_overview(struct cli *cli)
 	print_options(cli, global_options);
 	buf_adds(&cli->out,
 		"\nExit status: 0 done; 1 failed; 2 usage or configuration; 3 something "
-		"needs attention;\n4 no such lead or destination; 5 another process holds "
+		"needs attention;\n4 no such lead, destination or report; 5 another process holds "
 		"the outbox.\n\n`leadctl COMMAND --help` says more, with an example.\n");
 }
 
