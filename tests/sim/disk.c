@@ -344,6 +344,18 @@ void disk_trouble(struct disk *disk, struct disk_trouble trouble)
 	disk->growth = 0;
 }
 
+/* Programs see what the platter has not got and never will. */
+static bool is_gapped(const struct file *file)
+{
+	int64_t size =
+		file->seen.size < file->kept.size ? file->seen.size : file->kept.size;
+
+	return !file->changes &&
+	       (file->seen.size != file->kept.size ||
+		       (size > 0 && memcmp(file->seen.data, file->kept.data,
+					    (size_t)size) != 0));
+}
+
 void disk_describe(const struct disk *disk, char *out, size_t size)
 {
 	const struct file *file;
@@ -355,7 +367,8 @@ void disk_describe(const struct disk *disk, char *out, size_t size)
 			len += (size_t)snprintf(out + len, size - len, "%s%s %lld/%lld%s",
 				len ? ", " : "", file->name, (long long)file->seen.size,
 				(long long)file->kept.size,
-				file->linked ? "" : " removed");
+				file->linked ? is_gapped(file) ? " with gaps" : ""
+					     : " removed");
 }
 
 struct disk_counts disk_counts(const struct disk *disk)
@@ -395,7 +408,7 @@ static bool fails(struct disk *disk, int *in)
  * the others may be the old bytes. */
 static void fail_sync(struct disk *disk, struct file *file)
 {
-	bool evicted = chance_percent(&disk->chance, 50);
+	bool evicted = chance_percent(&disk->chance, 30);
 
 	keep_some(disk, file, &file->kept);
 	changes_forget(file);

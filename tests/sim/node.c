@@ -369,7 +369,7 @@ static enum err_code start(struct sim *sim, struct err *err)
 		code = make_rooms(sim, err);
 	if (code == ERR_OK)
 		code = configure(sim, node->configured, sim->profile.concurrency, err);
-	if (code == ERR_OK)
+	if (code == ERR_OK && sim->profile.reader_stays)
 		code = reader_open(&node->reader, STATE_DIR, &sim->clock, err);
 	if (code == ERR_OK)
 		relay_run(node->relay, !node->intake_only);
@@ -487,6 +487,25 @@ void node_finish(struct sim *sim)
 		return;
 	disk_cut(sim->disk, DISK_KILL);
 	node_bury(sim);
+}
+
+/* ---- the reader ---- */
+
+bool node_reader(struct sim *sim)
+{
+	struct err err;
+
+	return node_alive(sim) &&
+	       (sim->node.reader || reader_open(&sim->node.reader, STATE_DIR, &sim->clock,
+					    &err) == ERR_OK);
+}
+
+void node_reader_done(struct sim *sim)
+{
+	if (sim->profile.reader_stays)
+		return;
+	reader_close(sim->node.reader);
+	sim->node.reader = NULL;
 }
 
 /* ---- what comes round ---- */

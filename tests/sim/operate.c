@@ -37,7 +37,7 @@ static bool on_answer(void *ctx, cJSON *answer)
 static __attribute__((format(printf, 2, 3))) bool order(
 	struct sim *sim, const char *fmt, ...)
 {
-	const struct control_options control = node_control(sim);
+	struct control_options control;
 	struct reply_of_control reply = {.done = false};
 	char text[512];
 	va_list args;
@@ -51,7 +51,11 @@ static __attribute__((format(printf, 2, 3))) bool order(
 		abort();
 	while (store_step(sim->node.store) > 0)
 		;
-	control_execute(&control, request, on_answer, NULL, &reply);
+	if (node_reader(sim)) {
+		control = node_control(sim);
+		control_execute(&control, request, on_answer, NULL, &reply);
+	}
+	node_reader_done(sim);
 	cJSON_Delete(request);
 	sim->disturbed_at = sim->mono;
 	tell(sim, "order %s: %s", text, reply.done ? "done" : reply.error);

@@ -286,13 +286,14 @@ void oracle_look(struct sim *sim, struct known *known)
 	int64_t seq;
 
 	read_archive(sim);
-	if (!node_alive(sim) ||
-		reader_find(sim->node.reader, uuid_text(&known->id, text), &seq, &err) !=
-			ERR_OK ||
-		reader_show(sim->node.reader, seq, &row, &err) != ERR_OK)
-		return;
-	take_row(sim, &row);
-	lead_row_finish(&row);
+	if (node_reader(sim) &&
+		reader_find(sim->node.reader, uuid_text(&known->id, text), &seq, &err) ==
+			ERR_OK &&
+		reader_show(sim->node.reader, seq, &row, &err) == ERR_OK) {
+		take_row(sim, &row);
+		lead_row_finish(&row);
+	}
+	node_reader_done(sim);
 }
 
 /* ---- what is not there any more ---- */
@@ -401,25 +402,24 @@ static void on_problem(void *ctx, const char *text)
 	violation(ctx, "check: %s", text);
 }
 
-void oracle_sweep(struct sim *sim, bool check)
+static enum err_code read_all(struct sim *sim, bool check, struct err *err)
 {
 	const struct selection all = {.states = 0};
 	enum err_code code;
-	struct err err;
 
-	if (!node_alive(sim))
-		return;
-	sim->tallies.sweeps++;
 	for (int i = 0; i < sim->known_count; i++)
 		sim->known[i].seen = false;
 	read_archive(sim);
-	code = reader_list(sim->node.reader, &all, 0, take_row, sim, &err);
+	code = reader_list(sim->node.reader, &all, 0, take_row, sim, err);
 	if (code == ERR_OK && check)
-		code = reader_check(sim->node.reader, on_problem, sim, &err);
-	if (code != ERR_OK) {
-		tell(sim, "the sweep cannot read: %s", err.text);
-		return;
-	}
+		code = reader_check(sim->node.reader, on_problem, sim, err);
+	if (code == ERR_OK && check)
+		check_requests(sim);
+	return code;
+}
+
+static void judge_all(struct sim *sim)
+{
 	for (int i = 0; i < sim->known_count && !sim->failed; i++)
 		if (sim->known[i].seen && !sim->known[i].forgotten)
 			check_deliveries(sim, &sim->known[i]);
@@ -428,8 +428,20 @@ void oracle_sweep(struct sim *sim, bool check)
 	for (int d = 0; d < ARCHIVE; d++)
 		check_records(sim, d);
 	check_postings(sim);
-	if (check)
-		check_requests(sim);
+}
+
+void oracle_sweep(struct sim *sim, bool check)
+{
+	struct err err;
+
+	if (!node_reader(sim))
+		return;
+	sim->tallies.sweeps++;
+	if (read_all(sim, check, &err) == ERR_OK)
+		judge_all(sim);
+	else
+		tell(sim, "the sweep cannot read: %s", err.text);
+	node_reader_done(sim);
 }
 
 /* ---- the end ---- */

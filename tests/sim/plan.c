@@ -113,12 +113,35 @@ static void crash(struct sim *sim, int64_t unused)
 		sim_later(sim, chance_between(chance, SECOND, 3 * MINUTE), crash, 0);
 }
 
+static void cut_power(struct sim *sim, int64_t unused)
+{
+	(void)unused;
+	if (sim->quiet)
+		return;
+	sim->disturbed_at = sim->mono;
+	node_crash(sim, DISK_POWER);
+}
+
 static void end_disk_trouble(struct sim *sim, int64_t unused)
 {
 	(void)unused;
 	disk_trouble(sim->disk, (struct disk_trouble){0});
 	sim->disturbed_at = sim->mono;
 	tell(sim, "the disk is well");
+}
+
+/* Postings, for what it does to them; and what such a disk forgets, a power cut shows. */
+static void test_disk(struct sim *sim)
+{
+	struct chance *chance = &sim->node_chance;
+
+	for (int i = 0; i < 2; i++)
+		post_plan(sim, chance_between(chance, 0, 3 * SECOND));
+	if (!chance_percent(chance, 60))
+		return;
+	for (int i = 0; i < 2; i++)
+		post_plan(sim, chance_between(chance, 5 * SECOND, 30 * SECOND));
+	sim_later(sim, chance_between(chance, 20 * SECOND, MINUTE), cut_power, 0);
 }
 
 static void bad_disk(struct sim *sim, int64_t unused)
@@ -146,11 +169,9 @@ static void bad_disk(struct sim *sim, int64_t unused)
 		break;
 	default:
 		trouble.sync_in = 1 + in / 8;
+		trouble.lasting = chance_percent(chance, 20);
 	}
-	if (chance_percent(chance, 40)) /* what such a disk forgets, a power cut shows */
-		sim_later(sim, chance_between(chance, SECOND, 5 * MINUTE), crash, 0);
-	for (int i = 0; i < 2; i++) /* for what it does to them */
-		post_plan(sim, chance_between(chance, 0, 3 * SECOND));
+	test_disk(sim);
 	tell(sim, "disk: %s%s", words[kind], trouble.lasting ? ", lasting" : "");
 	disk_trouble(sim->disk, trouble);
 	/* not long: the store tries each second, and that costs real time */
@@ -203,7 +224,8 @@ void plan_profile(struct sim *sim)
 			.give_up_after_ms = chance_percent(chance, 20) ? DAY : 14 * DAY,
 			.factor = 2},
 		.probe_interval_ms = 15 * MINUTE,
-		.wal_ceiling = chance_percent(chance, 50) ? 40 * 4120 : 400 * 4120,
+		.wal_ceiling = chance_percent(chance, 40) ? 40 * 4120 : 4000 * 4120,
+		.reader_stays = chance_percent(chance, 50),
 		.hook = chance_percent(chance, 40),
 		.concurrency = (int)chance_between(chance, 1, 16)};
 }

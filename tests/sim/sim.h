@@ -175,7 +175,8 @@ struct profile { /* what a seed is like */
 	int64_t probe_interval_ms;
 	int64_t wal_ceiling;
 	int concurrency;
-	bool hook; /* the second CRM is an endpoint of kind https */
+	bool hook;         /* the second CRM is an endpoint of kind https */
+	bool reader_stays; /* else it comes and goes, and with it the index of the WAL */
 };
 
 struct tallies {
@@ -288,6 +289,9 @@ void node_reload(struct sim *sim, unsigned configured, int concurrency);
 void node_housekeeping(struct sim *sim, int64_t unused);
 void node_look_at_clock(struct sim *sim);
 enum err_code node_call(struct sim *sim, struct store_job *job, struct err *err);
+/* The reader, for a while; false: it cannot be opened now. */
+bool node_reader(struct sim *sim);
+void node_reader_done(struct sim *sim);
 struct control_options node_control(struct sim *sim);
 void node_finish(struct sim *sim);
 
