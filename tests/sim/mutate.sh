@@ -74,7 +74,11 @@ judge() {
 		line "$name" SURVIVED "ten minutes"
 		failed=$((failed + 1))
 		;;
-	*) line "$name" caught "it ends with status $status" ;;
+	134 | 139) line "$name" caught "it crashes (status $status)" ;;
+	*)
+		line "$name" "NO END" "status $status: somebody ended it"
+		failed=$((failed + 1))
+		;;
 	esac
 }
 
