@@ -29,6 +29,12 @@ static bool has_control(const char *text)
 	return false;
 }
 
+/* CR LF, or what libmicrohttpd made of them. */
+static bool is_line_end(const char *at)
+{
+	return (at[0] == '\0' || at[0] == '\r') && (at[1] == '\0' || at[1] == '\n');
+}
+
 /* Each header begins two bytes behind the end of the one before: libmicrohttpd made
  * NULs of CR and LF. Where it does not, a NUL, a folded line or a lone CR or LF was in
  * between, and somebody else may read what was sent in another way. */
@@ -48,7 +54,7 @@ static bool lies_in_one_piece(const struct head *head)
 			return false;
 		expected = field->value + strlen(field->value) + 2;
 	}
-	return expected + 2 == end;
+	return expected + 2 == end && is_line_end(expected);
 }
 
 static int line_check(const struct head *head, const char **detail)
@@ -69,6 +75,10 @@ static int line_check(const struct head *head, const char **detail)
 	}
 	if (!is_token(head->method) || strlen(head->method) > 32) {
 		*detail = "the method is not a word";
+		return 400;
+	}
+	if (has_control(head->version)) {
+		*detail = "the version of HTTP is not one";
 		return 400;
 	}
 	return 0;

@@ -175,7 +175,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REQUIRE(status == 0 || status == 400 || status == 414 || status == 431);
 		if (status != 0) {
 			require_sentence(detail);
-		} else {
+		} else if (!memchr(data, '\0', cut.at)) {
+			/* libmicrohttpd makes NULs of line ends: beside NULs that
+			 * were sent, one of them can pass for the other */
 			read_strictly(&strict, (const char *)data, cut.at);
 			REQUIRE(strict.hosts <= 1 &&
 				strict.lengths + strict.codings <= 1);
