@@ -66,6 +66,16 @@ void answer_failed(struct outcome *out, const struct http_answer *answer,
 	buf_finish(&text);
 }
 
+void outcome_mean(struct outcome *out, enum outcome_kind kind, enum reason reason,
+	const char *error, const char *remedy)
+{
+	out->kind = kind;
+	out->reason = reason;
+	out->destination = false;
+	words_put(out->error, sizeof(out->error), error);
+	words_put(out->remedy, sizeof(out->remedy), remedy);
+}
+
 int64_t answer_retry_after(const struct http_answer *answer, int64_t now)
 {
 	char value[64];

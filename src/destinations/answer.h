@@ -20,6 +20,10 @@ bool answer_missing(const struct http_answer *answer);
  * side may have acted on it, so that sent without an answer is `unknown`. */
 void answer_failed(struct outcome *out, const struct http_answer *answer,
 	const char *step, bool writes);
+/* The exchange was answered, and this is what the answer means: it concerns the lead, not
+ * the destination. The texts are copied and made one line each. */
+void outcome_mean(struct outcome *out, enum outcome_kind kind, enum reason reason,
+	const char *error, const char *remedy);
 /* Milliseconds, -1 without a usable Retry-After. */
 int64_t answer_retry_after(const struct http_answer *answer, int64_t now);
 int answer_dop_hint(const struct http_answer *answer); /* 0: none */

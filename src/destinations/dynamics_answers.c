@@ -5,6 +5,7 @@
  */
 #include "dynamics.h"
 
+#include "answer.h"
 #include "kinds.h"
 #include "words.h"
 
@@ -23,17 +24,10 @@ static enum step_kind go_on(struct step *step, enum stage stage)
 	return dynamics_enter(step->dynamics, step->task, stage, step->now);
 }
 
-/* The exchange was answered, and its answer is this. */
 static void mean(struct step *step, enum outcome_kind kind, enum reason reason,
 	const char *error, const char *remedy)
 {
-	struct outcome *outcome = &step->reading.outcome;
-
-	outcome->kind = kind;
-	outcome->reason = reason;
-	outcome->destination = false;
-	words_put(outcome->error, sizeof(outcome->error), error);
-	words_put(outcome->remedy, sizeof(outcome->remedy), remedy);
+	outcome_mean(&step->reading.outcome, kind, reason, error, remedy);
 }
 
 static void name_our_record(const struct step *step, struct outcome *outcome)

@@ -142,22 +142,13 @@ static enum err_code hand_over(struct db *db, int64_t id, struct err *err)
 
 static enum err_code erase_mail(struct db *db, int64_t id, struct err *err)
 {
-	sqlite3_stmt *stmt = db_stmt(db, SQL_MAIL_GET);
-	enum delivery_state state;
-	int64_t destination;
-	int64_t carrier;
-	enum err_code code;
-	int kind;
+	struct mail_brief mail = {0};
+	int64_t destination = 0;
+	enum err_code code = mail_get(db, id, &mail, err);
 
-	sqlite3_bind_int64(stmt, 1, id);
-	if (db_next(db, stmt, err) != DB_ROW)
-		return err_set(err, ERR_STALE, "mail %lld is gone", (long long)id);
-	kind = sqlite3_column_int(stmt, 0);
-	state = (enum delivery_state)sqlite3_column_int(stmt, 1);
-	carrier = sqlite3_column_int64(stmt, 2);
-	sqlite3_reset(stmt);
-	code = mail_destination(db, &destination, err);
-	if (code == ERR_OK && carrier == id)
+	if (code == ERR_OK)
+		code = mail_destination(db, &destination, err);
+	if (code == ERR_OK && mail.carrier == id)
 		code = hand_over(db, id, err);
 	if (code == ERR_OK)
 		code = run_id(db, SQL_PRUNE_MAIL_ATTEMPTS_OF, id, err);
@@ -165,12 +156,12 @@ static enum err_code erase_mail(struct db *db, int64_t id, struct err *err)
 		code = run_id(db, SQL_PRUNE_MAIL, id, err);
 	if (code != ERR_OK)
 		return code;
-	if (!is_settled(state)) {
-		tally_mail_move(
-			&db->tally, destination, kind, state, DELIVERY_DISCARDED, 1);
-		state = DELIVERY_DISCARDED;
+	if (!is_settled(mail.state)) {
+		tally_mail_move(&db->tally, destination, mail.kind, mail.state,
+			DELIVERY_DISCARDED, 1);
+		mail.state = DELIVERY_DISCARDED;
 	}
-	tally_mail_prune(&db->tally, destination, kind, state);
+	tally_mail_prune(&db->tally, destination, mail.kind, mail.state);
 	return ERR_OK;
 }
 

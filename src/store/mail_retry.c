@@ -51,20 +51,20 @@ struct dead {
 static enum err_code read_dead(
 	struct db *db, int64_t id, struct dead *out, struct err *err)
 {
-	sqlite3_stmt *stmt = db_stmt(db, SQL_MAIL_GET);
-	enum db_row row;
+	struct mail_brief mail = {0};
+	struct err gone;
+	enum err_code code = mail_get(db, id, &mail, &gone);
 
 	*out = (struct dead){0};
-	sqlite3_bind_int64(stmt, 1, id);
-	row = db_next(db, stmt, err);
-	if (row == DB_ROW) {
-		out->kind = sqlite3_column_int(stmt, 0);
-		out->state = (enum delivery_state)sqlite3_column_int(stmt, 1);
-		out->there = out->state == DELIVERY_DEAD || out->state == DELIVERY_HELD;
-		out->carrier = sqlite3_column_int64(stmt, 2);
-		sqlite3_reset(stmt);
-	}
-	return row == DB_ERROR ? err->code : ERR_OK;
+	if (code == ERR_STALE)
+		return ERR_OK;
+	if (code != ERR_OK)
+		return err_set(err, code, "%s", gone.text);
+	*out = (struct dead){.kind = mail.kind,
+		.state = mail.state,
+		.carrier = mail.carrier,
+		.there = mail.state == DELIVERY_DEAD || mail.state == DELIVERY_HELD};
+	return ERR_OK;
 }
 
 /* The carrier may have gone with its lead: this one carries the others on. */

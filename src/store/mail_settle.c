@@ -6,30 +6,6 @@
 
 #include <inttypes.h>
 
-struct facts {
-	int kind;
-	enum delivery_state state;
-	bool carrier;
-};
-
-static enum err_code get(struct db *db, int64_t id, struct facts *out, struct err *err)
-{
-	sqlite3_stmt *stmt = db_stmt(db, SQL_MAIL_GET);
-	enum db_row row;
-
-	sqlite3_bind_int64(stmt, 1, id);
-	row = db_next(db, stmt, err);
-	if (row == DB_ERROR)
-		return err->code;
-	if (row == DB_DONE)
-		return err_set(err, ERR_STALE, "mail %" PRId64 " is gone", id);
-	*out = (struct facts){.kind = sqlite3_column_int(stmt, 0),
-		.state = (enum delivery_state)sqlite3_column_int(stmt, 1),
-		.carrier = sqlite3_column_int64(stmt, 2) == id};
-	sqlite3_reset(stmt);
-	return ERR_OK;
-}
-
 /* Those it carries go where it went. *count: how many, itself among them. */
 static enum err_code follow(struct db *db, const struct job_settle *job, int64_t id,
 	enum delivery_state from, enum delivery_state to, int64_t *count, struct err *err)
@@ -51,7 +27,7 @@ static enum err_code follow(struct db *db, const struct job_settle *job, int64_t
 }
 
 static enum err_code move(struct db *db, const struct job_settle *job, int queue,
-	const struct facts *facts, enum delivery_state to, struct err *err)
+	const struct mail_brief *facts, enum delivery_state to, struct err *err)
 {
 	sqlite3_stmt *stmt = db_stmt(db, SQL_MAIL_SETTLE);
 	int64_t count = 1;
@@ -70,7 +46,7 @@ static enum err_code move(struct db *db, const struct job_settle *job, int queue
 	if (to != DELIVERY_PENDING)
 		sqlite3_bind_int64(stmt, 11, job->now);
 	code = db_run_one(db, stmt, err);
-	if (code == ERR_OK && facts->carrier && to != facts->state)
+	if (code == ERR_OK && facts->carrier == job->delivery && to != facts->state)
 		code = follow(db, job, job->delivery, facts->state, to, &count, err);
 	if (code != ERR_OK)
 		return err_wrap(err, "settling mail %" PRId64, job->delivery);
@@ -96,10 +72,10 @@ static enum err_code remember(struct db *db, const struct job_settle *job,
 /* The mail that died by the first of two `forbidden`. */
 static enum err_code revive(struct db *db, const struct job_settle *job, struct err *err)
 {
-	struct facts facts = {0};
+	struct mail_brief facts = {0};
 	int64_t count = 1;
 	sqlite3_stmt *stmt;
-	enum err_code code = get(db, job->revive, &facts, err);
+	enum err_code code = mail_get(db, job->revive, &facts, err);
 
 	if (code != ERR_OK)
 		return code == ERR_STALE ? ERR_OK : code;
@@ -109,7 +85,7 @@ static enum err_code revive(struct db *db, const struct job_settle *job, struct 
 	code = db_run(db, stmt, err);
 	if (code != ERR_OK || sqlite3_changes(db->sqlite) == 0)
 		return code;
-	if (facts.carrier)
+	if (facts.carrier == job->revive)
 		code = follow(db, job, job->revive, DELIVERY_DEAD, DELIVERY_PENDING,
 			&count, err);
 	tally_mail_move(&db->tally, job->destination, facts.kind, DELIVERY_DEAD,
@@ -120,9 +96,9 @@ static enum err_code revive(struct db *db, const struct job_settle *job, struct 
 enum err_code mail_settle(
 	struct db *db, struct job_settle *job, int queue, struct err *err)
 {
-	struct facts facts = {0};
+	struct mail_brief facts = {0};
 	enum delivery_state to;
-	enum err_code code = get(db, job->delivery, &facts, err);
+	enum err_code code = mail_get(db, job->delivery, &facts, err);
 
 	if (code != ERR_OK)
 		return code;

@@ -2,6 +2,8 @@
 
 #include "queue.h"
 
+#include <inttypes.h>
+
 enum err_code mail_destination(struct db *db, int64_t *out, struct err *err)
 {
 	enum err_code code = ERR_OK;
@@ -72,5 +74,24 @@ enum err_code mail_add(
 		return err_wrap(err, "storing a mail");
 	*id_out = sqlite3_last_insert_rowid(db->sqlite);
 	tally_mail_new(&db->tally, destination, (int)mail->kind);
+	return ERR_OK;
+}
+
+enum err_code mail_get(struct db *db, int64_t id, struct mail_brief *out, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(db, SQL_MAIL_GET);
+	enum db_row row;
+
+	sqlite3_bind_int64(stmt, 1, id);
+	row = db_next(db, stmt, err);
+	if (row == DB_ERROR)
+		return err->code;
+	if (row == DB_DONE)
+		return err_set(err, ERR_STALE, "mail %" PRId64 " is gone", id);
+	*out = (struct mail_brief){.kind = sqlite3_column_int(stmt, 0),
+		.state = (enum delivery_state)sqlite3_column_int(stmt, 1),
+		.carrier = sqlite3_column_int64(stmt, 2),
+		.notice = sqlite3_column_int64(stmt, 3)};
+	sqlite3_reset(stmt);
 	return ERR_OK;
 }

@@ -28,6 +28,16 @@ struct new_mail {
 enum err_code mail_add(
 	struct db *db, const struct new_mail *mail, int64_t *id_out, struct err *err);
 
+struct mail_brief {
+	int kind; /* enum mail_kind */
+	enum delivery_state state;
+	int64_t carrier; /* the mail it goes out with, or itself; 0: a mail of its own */
+	int64_t notice;  /* 0: a notification */
+};
+/* ERR_STALE: it is gone. */
+enum err_code mail_get(
+	struct db *db, int64_t id, struct mail_brief *out, struct err *err);
+
 /* mail_claim.c: what is needed to send; of a digest whose window is over the first claim
  * freezes it. *bytes_out stays 0 when there is nothing (more) to send: not pending, not
  * due, carried by another, unreadable. */

@@ -111,21 +111,12 @@ static enum err_code prune_deliveries(struct pruning *pruning, enum delivery_sta
 static enum err_code prune_mail(struct pruning *pruning, int64_t id, struct err *err)
 {
 	struct db *db = pruning->db;
-	sqlite3_stmt *stmt = db_stmt(db, SQL_PRUNE_MAIL_GET);
+	struct mail_brief mail = {0};
 	int64_t destination = 0;
-	int64_t notice;
-	int kind;
-	enum delivery_state state;
-	enum err_code code;
+	enum err_code code = mail_get(db, id, &mail, err);
 
-	sqlite3_bind_int64(stmt, 1, id);
-	if (db_next(db, stmt, err) != DB_ROW)
-		return err_set(err, ERR_STALE, "mail %lld is gone", (long long)id);
-	kind = sqlite3_column_int(stmt, 0);
-	state = (enum delivery_state)sqlite3_column_int(stmt, 1);
-	notice = sqlite3_column_int64(stmt, 2);
-	sqlite3_reset(stmt);
-	code = mail_destination(db, &destination, err);
+	if (code == ERR_OK)
+		code = mail_destination(db, &destination, err);
 	if (code == ERR_OK)
 		code = erase(pruning, SQL_PRUNE_MAIL_ATTEMPTS_OF, id,
 			&pruning->job->attempts, err);
@@ -133,11 +124,11 @@ static enum err_code prune_mail(struct pruning *pruning, int64_t id, struct err 
 		code = erase(pruning, SQL_PRUNE_MAIL, id, &pruning->job->mails, err);
 	if (code != ERR_OK)
 		return code;
-	tally_mail_prune(&db->tally, destination, kind, state);
-	if (notice != 0)
-		code = erase(pruning, SQL_PRUNE_ATTACHMENTS, notice, NULL, err);
-	return code == ERR_OK && notice != 0
-		       ? erase(pruning, SQL_PRUNE_NOTICE, notice, NULL, err)
+	tally_mail_prune(&db->tally, destination, mail.kind, mail.state);
+	if (mail.notice != 0)
+		code = erase(pruning, SQL_PRUNE_ATTACHMENTS, mail.notice, NULL, err);
+	return code == ERR_OK && mail.notice != 0
+		       ? erase(pruning, SQL_PRUNE_NOTICE, mail.notice, NULL, err)
 		       : code;
 }
 

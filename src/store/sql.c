@@ -210,7 +210,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_MAIL_NOTICE] = "SELECT subject, text, html FROM notice WHERE id = ?1",
 	[SQL_MAIL_ATTACHMENTS] = "SELECT type, name, content_id, bytes FROM attachment"
 				 " WHERE notice = ?1 ORDER BY n",
-	[SQL_MAIL_GET] = "SELECT kind, state, carrier FROM mail WHERE id = ?1",
+	[SQL_MAIL_GET] = "SELECT kind, state, carrier, notice FROM mail WHERE id = ?1",
 	[SQL_MAIL_SETTLE] =
 		"UPDATE mail SET state = ?3, queue = ?4, due_at = ?5,"
 		" attempts = attempts + ?6, few = few + ?7, outcome = ?8, reason = ?9,"
@@ -280,7 +280,6 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_PRUNE_OTHERS] = "SELECT EXISTS (SELECT 1 FROM delivery WHERE lead = ?1)",
 	[SQL_PRUNE_MAILS] = "SELECT id FROM mail WHERE state = ?1 AND settled_at <= ?2"
 			    " ORDER BY settled_at LIMIT ?3",
-	[SQL_PRUNE_MAIL_GET] = "SELECT kind, state, notice FROM mail WHERE id = ?1",
 	[SQL_PRUNE_MAIL_OF] = "SELECT id FROM mail WHERE lead = ?1 LIMIT 1",
 	[SQL_PRUNE_MAIL_ATTEMPTS_OF] = "DELETE FROM mail_attempt WHERE mail = ?1",
 	[SQL_PRUNE_MAIL] = "DELETE FROM mail WHERE id = ?1",
