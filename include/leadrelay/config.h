@@ -54,6 +54,24 @@ void config_destroy(struct config *config); /* wipes secrets; NULL is fine */
 bool config_credentials_changed(
 	const struct config *before, const struct config *after, const char *destination);
 
+/* What the file may say: each key with its default and what is allowed. */
+#define CONFIG_KINDS_MAX 8
+struct config_key {
+	const char *path;     /* "destinations[].auth.method": [] behind what is a list */
+	const char *fallback; /* as one would write it; NULL: none */
+	const char *allowed;  /* in words */
+	bool required;        /* wherever it is known, and its block is given */
+	bool secret;          /* NAME_file takes it from a file */
+	struct {              /* only these kinds (of auth: methods) know it; none: all */
+		const char *name;
+		bool required;
+	} kinds[CONFIG_KINDS_MAX];
+	size_t kind_count;
+};
+/* Calls one for every key, in the order of the reference; key lives as long as the call.
+ */
+void config_keys_tell(void (*one)(void *ctx, const struct config_key *key), void *ctx);
+
 /* Watches the secret and TLS files: returns true when one of them has, twice in a row,
  * read the same non-empty content that differs from what the configuration was loaded
  * with. Call every few seconds. */

@@ -212,7 +212,7 @@ static void check_smtp(struct reading *in, int line, yaml_node_t *node, void *ta
 }
 
 #define AT(member) .offset = offsetof(struct mail_settings, member)
-static const struct key mail_keys[] = {
+const struct key mail_keys[] = {
 	{.name = "smtp",
 		.node = take_inner,
 		.required = true,
@@ -249,9 +249,8 @@ void take_mail(struct reading *in, const struct key *key, int line, yaml_node_t 
 {
 	struct mail_settings *mail = target;
 
-	(void)key;
 	mail->configured = true;
-	take_section(in, mail_keys, line, node, mail, NULL);
+	take_section(in, key->keys, line, node, mail, NULL);
 }
 
 /* ---- reports ---- */
@@ -271,7 +270,7 @@ static const struct choice every_choices[] = {
 };
 
 #define AT(member) .offset = offsetof(struct report_settings, member)
-static const struct key report_keys[] = {
+const struct key report_keys[] = {
 	{.name = "name",
 		.scalar = take_name,
 		.required = true,
@@ -306,6 +305,7 @@ static const struct key report_keys[] = {
 	{.name = "formats",
 		.node = take_formats,
 		AT(formats),
+		.otherwise = "[html]",
 		.min = 1,
 		.allowed = "a list of text, html, csv and json"},
 	END,
@@ -355,7 +355,7 @@ void take_reports(struct reading *in, const struct key *key, int line, yaml_node
 		size_t before = entry_push(in, entry, (int)i);
 		size_t problems = in->problem_count;
 
-		take_section(in, report_keys, node_line(entry), entry, report, NULL);
+		take_section(in, key->keys, node_line(entry), entry, report, NULL);
 		if (in->problem_count == problems)
 			check_report(in, node_line(entry), entry, report);
 		path_pop(in, before);

@@ -124,6 +124,8 @@ struct key {
 		yaml_node_t *node, void *target);
 	size_t offset;
 	const char *fallback; /* as one would write it; NULL: none */
+	const char
+		*otherwise; /* the default in words, where it takes more than a value */
 	bool required;
 	bool secret;         /* take_secret takes NAME or NAME_file */
 	const char *allowed; /* what an error says behind its semicolon; NULL: made of the
@@ -134,6 +136,7 @@ struct key {
 	bool own; /* of destinations: of the kinds that name it, which say whether it is
 		     required */
 	const struct key *keys; /* of a section within: take_inner */
+	bool is_list;           /* of such sections */
 	/* take_inner: the rules between the section's keys */
 	void (*check)(struct reading *in, int line, yaml_node_t *node, void *target);
 };
@@ -141,6 +144,8 @@ struct key {
 extern const struct key config_keys[]; /* the file's root; ends with a NULL name */
 extern const struct key auth_keys[];
 extern const struct key destination_keys[];
+extern const struct key mail_keys[];
+extern const struct key report_keys[];
 extern const struct key retention_keys[];
 extern const struct choice source_kinds[];
 extern const struct choice auth_methods[];
@@ -159,6 +164,8 @@ struct section_kind {
  * kind NULL: the section has none. */
 void take_section(struct reading *in, const struct key *keys, int line, yaml_node_t *node,
 	void *base, const struct section_kind *kind);
+/* A kind of destination that a configuration may name. */
+bool kind_can_be_chosen(const char *name);
 /* What is allowed, in words. */
 const char *key_allowed(const struct key *key, char *out, size_t size);
 

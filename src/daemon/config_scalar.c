@@ -45,7 +45,7 @@ static void choices_text(const struct choice *choices, char *out, size_t size)
 }
 
 /* The kind of the internal destination for mails is nobody's to choose. */
-static bool kind_can_be_chosen(const char *name)
+bool kind_can_be_chosen(const char *name)
 {
 	return strcmp(name, "email") != 0 && destination_kind_find(name);
 }

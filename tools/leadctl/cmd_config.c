@@ -136,15 +136,12 @@ static enum err_code read_as_owner(struct cli *cli, struct err *err)
 	return owner_become(cli->state_dir, err);
 }
 
-int cmd_config(struct cli *cli, const struct arguments *args)
+static int config_check(struct cli *cli)
 {
 	struct buf problems = BUF_INIT;
 	struct err err;
 	bool ok;
 
-	if (args->word_count != 2 || strcmp(args->words[1], "check") != 0)
-		return cli_usage(
-			cli, "config: the one thing to do is `leadctl config check`");
 	if (read_as_owner(cli, &err) != ERR_OK)
 		return cli_fail(cli, &err);
 	ok = config_load(&cli->config, cli->config_file, &problems, &err) == ERR_OK;
@@ -158,4 +155,16 @@ int cmd_config(struct cli *cli, const struct arguments *args)
 		cli_complain(cli, buf_str(&problems), err.text);
 	buf_finish(&problems);
 	return ok ? EXIT_DONE : EXIT_USAGE;
+}
+
+int cmd_config(struct cli *cli, const struct arguments *args)
+{
+	const char *what = args->word_count > 1 ? args->words[1] : "";
+
+	if (strcmp(what, "check") == 0 && args->word_count == 2)
+		return config_check(cli);
+	if (strcmp(what, "keys") == 0 && args->word_count <= 3)
+		return config_keys_print(
+			cli, args->word_count == 3 ? args->words[2] : "");
+	return cli_usage(cli, "config: `config check`, or `config keys [BEGINNING]`");
 }

@@ -264,11 +264,15 @@ const struct command commands[] = {
 		"open files: a\nline each, with what to do. Exit 3 when one failed, 2 when the "
 		"configuration is bad.\nChanges nothing; the daemon may be up or down.\n",
 		"leadctl doctor"},
-	{"config", cmd_config, NEED_NOTHING, no_options, "config check",
-		"is the configuration good?",
-		"Every problem as FILE:LINE: key: what is wrong; what is allowed. Touches "
-		"nothing else.\nExit 2 when it is bad.\n",
-		"leadctl -c leadrelay.yaml config check"},
+	{"config", cmd_config, NEED_NOTHING, no_options,
+		"config check | keys [BEGINNING]",
+		"check: is the file good; keys: what may stand in it",
+		"check: every problem as FILE:LINE: key: what is wrong; what is allowed. "
+		"Touches\nnothing else. Exit 2 when it is bad.\n\nkeys: every key, or those "
+		"that begin so, with its default and what is allowed;\nleadrelay.yaml(5) says "
+		"more.\n",
+		"leadctl -c leadrelay.yaml config check\n"
+		"  leadctl config keys intake"},
 	{"version", cmd_version, NEED_NOTHING, no_options, "version",
 		"which version this is", "", "leadctl version --json"},
 	{NULL, NULL, NEED_NOTHING, NULL, NULL, NULL, NULL, NULL},

@@ -28,9 +28,7 @@ static void print_overview(struct cli *cli)
 	buf_adds(&cli->out, "leadctl looks into a lead relay and steers it.\n\n"
 			    "  leadctl [-c FILE] [--json] COMMAND\n\nCommands:\n");
 	for (const struct command *command = commands; command->name; command++)
-		buf_addf(&cli->out, "  %-*s %s\n", OPTION_WIDTH,
-			strcmp(command->name, "config") == 0 ? command->usage
-							     : command->name,
+		buf_addf(&cli->out, "  %-*s %s\n", OPTION_WIDTH, command->name,
 			command->summary);
 	buf_adds(&cli->out, "\nOptions:\n");
 	print_options(cli, global_options);

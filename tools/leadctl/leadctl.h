@@ -72,6 +72,8 @@ const struct option_rule *command_options(const char *name);
 /* A command of the contract that this version leaves out. */
 bool command_is_later(const char *name);
 
+/* What `config keys` prints: the keys whose path begins with wanted. */
+int config_keys_print(struct cli *cli, const char *wanted);
 void help_print(struct cli *cli, const struct command *command); /* NULL: of all */
 
 /* The whole program: what main returns. */

@@ -649,6 +649,45 @@ static void an_absent_file_is_told(void **state)
 	buf_finish(&problems);
 }
 
+struct told {
+	size_t count;
+	bool form_only, url_by_kind, oauth;
+};
+
+static void note_key(void *ctx, const struct config_key *key)
+{
+	struct told *told = ctx;
+
+	told->count++;
+	assert_true(*key->allowed);
+	assert_false(key->required && key->fallback);
+	if (strcmp(key->path, "sources[].honeypot") == 0)
+		told->form_only = key->kind_count == 1 &&
+				  strcmp(key->kinds[0].name, "form") == 0 &&
+				  !key->required;
+	if (strcmp(key->path, "mail.smtp.oauth.token_version") == 0)
+		told->oauth = strcmp(key->fallback, "v2") == 0;
+	if (strcmp(key->path, "destinations[].url") != 0)
+		return;
+	told->url_by_kind = !key->required && key->kind_count == 3;
+	for (size_t i = 0; i < key->kind_count; i++)
+		if (key->kinds[i].required ==
+			(strcmp(key->kinds[i].name, "azure_table") == 0))
+			told->url_by_kind = false;
+}
+
+static void every_key_can_be_told(void **state)
+{
+	struct told told = {0};
+
+	(void)state;
+	config_keys_tell(note_key, &told);
+	assert_true(told.count > 90);
+	assert_true(told.form_only);
+	assert_true(told.url_by_kind);
+	assert_true(told.oauth);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -674,6 +713,7 @@ int main(void)
 		cmocka_unit_test(what_comes_later_is_told_apart_from_nonsense),
 		cmocka_unit_test(state_dir_is_found_in_a_bad_file),
 		cmocka_unit_test(an_absent_file_is_told),
+		cmocka_unit_test(every_key_can_be_told),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

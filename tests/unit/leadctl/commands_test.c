@@ -27,7 +27,7 @@ static void the_overview_lists_what_there_is(void **state)
 
 	(void)state;
 	help_print(&cli, NULL);
-	assert_non_null(strstr(buf_str(&cli.out), "  config check "));
+	assert_non_null(strstr(buf_str(&cli.out), "  config "));
 	for (const struct command *command = commands; command->name; command++)
 		assert_non_null(strstr(buf_str(&cli.out), command->name));
 	buf_finish(&cli.out);
