@@ -76,6 +76,8 @@ static const struct command commands[] = {
 	{"forget", run_forget, check_forget},
 	{"import", run_import, check_import},
 	{"reconcile", run_reconcile, check_reconcile},
+	{"activity", run_activity, check_activity},
+	{"shape", run_shape, NULL},
 };
 
 static const struct command *find_command(const cJSON *request, struct err *err)

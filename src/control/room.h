@@ -11,7 +11,8 @@
  *   {"command":"replay|hold|release|discard", "ids":["..."] and "destination", or
  * FILTERS, "dry_run":false, "again":false, "set":{"field":"text"}, "to":"name"}
  *   {"command":"destinations", "action":"park|resume", "name":"...", "why":"..."}
- *   {"command":"resume"}   {"command":"check"}
+ *   {"command":"resume"}   {"command":"check"}   {"command":"shape"}
+ *   {"command":"activity", "hours":24}    1 to 840
  *   {"command":"report", "name":"..." or "since" and "until", "format":"text",
  * "send":false}
  *   {"command":"notifications", "action":"list|retry", "state":"...", "limit":50,
@@ -121,6 +122,8 @@ enum err_code mail_resume(struct run *run, bool *resumed_out, struct err *err);
 /* Mails are waiting that the relay does not know of. */
 void mails_changed(struct run *run);
 
+/* Configured, or something of it is unfinished; never the one for mails. */
+bool destination_worth_showing(const struct destination_row *row);
 /* The list of status and destinations. *out is the caller's to cJSON_Delete. */
 enum err_code destinations_json(struct run *run, cJSON **out, struct err *err);
 
@@ -170,12 +173,15 @@ void run_notifications(struct run *run);
 void run_prune(struct run *run);
 void run_forget(struct run *run);
 void run_import(struct run *run);
+void run_activity(struct run *run);
+void run_shape(struct run *run);
 
 enum err_code change_check_request(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_forget(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_notifications(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_import(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_reconcile(const cJSON *request, int64_t now, struct err *err);
+enum err_code check_activity(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_report(const cJSON *request, int64_t now, struct err *err);
 
 #endif

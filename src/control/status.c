@@ -14,7 +14,7 @@ struct view { /* what status says of one destination */
 };
 
 /* A name that left the configuration matters as long as something of it is unfinished. */
-static bool worth_showing(const struct destination_row *row)
+bool destination_worth_showing(const struct destination_row *row)
 {
 	if (strcmp(row->name, MAIL_DESTINATION) == 0)
 		return false; /* told apart: its work is mails */
@@ -92,7 +92,7 @@ enum err_code destinations_json(struct run *run, cJSON **out, struct err *err)
 		return err_wrap(err, "reading the destinations");
 	list = cJSON_CreateArray();
 	for (size_t i = 0; i < count; i++)
-		if (worth_showing(&rows[i]))
+		if (destination_worth_showing(&rows[i]))
 			json_add_to(list, destination_json(run, &rows[i]));
 	free(rows);
 	*out = list;

@@ -19,6 +19,7 @@
 #include "leadrelay/mail.h"
 #include "leadrelay/mails.h"
 #include "leadrelay/relay.h"
+#include "leadrelay/samples.h"
 #include "leadrelay/store.h"
 
 #include <stdatomic.h>
@@ -84,6 +85,7 @@ enum unfinished {
 	UNFINISHED_ALERTS = 1 << 11,
 	UNFINISHED_REPORT = 1 << 12,
 	UNFINISHED_PRUNE = 1 << 13,
+	UNFINISHED_SAMPLE = 1 << 14,
 };
 
 #define CONTROL_SERVED 8
@@ -133,10 +135,12 @@ struct daemon {
 	struct store_job watchdog_job;
 	struct job_boot_end boot_end;
 
-	struct alerts *alerts;   /* alerts.c; NULL: not started */
-	struct reports *reports; /* reports.c; likewise */
-	struct job_prune prune;  /* retention.c */
-	int64_t prune_at;        /* mono: the next batch */
+	struct alerts *alerts;    /* alerts.c; NULL: not started */
+	struct reports *reports;  /* reports.c; likewise */
+	struct job_prune prune;   /* retention.c */
+	int64_t prune_at;         /* mono: the next batch */
+	struct job_sample sample; /* samples.c */
+	int64_t sample_at;        /* mono: the next one */
 
 	/* reload.c */
 	bool reload_again; /* asked for while one was under way */
@@ -247,6 +251,10 @@ void reports_finish(struct daemon *daemon);
 /* ---- retention.c ---- */
 
 void retention_tick(struct daemon *daemon); /* every second */
+
+/* ---- samples.c ---- */
+
+void samples_tick(struct daemon *daemon); /* every second */
 
 /* ---- notify.c: the service manager ---- */
 

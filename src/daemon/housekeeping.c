@@ -152,6 +152,7 @@ static void every_second(uv_timer_t *timer)
 	alerts_tick(daemon);
 	reports_tick(daemon);
 	retention_tick(daemon);
+	samples_tick(daemon);
 	if (second % WARN_EVERY == WARN_EVERY - 1)
 		event_expiry(daemon, false);
 }

@@ -148,6 +148,7 @@ static const struct {
 	{UNFINISHED_ALERTS, "alerts"},
 	{UNFINISHED_REPORT, "a report"},
 	{UNFINISHED_PRUNE, "pruning"},
+	{UNFINISHED_SAMPLE, "a sample of the counters"},
 	{UNFINISHED_MAILER, "the mail client's connections"},
 	{UNFINISHED_WATCHDOG, "the store's sign of life"},
 };

@@ -31,7 +31,8 @@ static const struct carve_table tables[] = {{"meta", true}, {"source", false},
 	{"fingerprint", true}, {"boot", false}, {"notice", false}, {"attachment", false},
 	{"mail", false}, {"mail_attempt", true}, {"mail_kind", false}, {"alert", true},
 	{"report", true}, {"idle", false}, {"import", false}, {"imported", true},
-	{"import_repeat", true}, {"match_hash", false}, {"tombstone", true}};
+	{"import_repeat", true}, {"match_hash", false}, {"tombstone", true},
+	{"sample", true}};
 #define TABLES ((int)(sizeof(tables) / sizeof(tables[0])))
 enum { TABLE_META = 0 };
 

@@ -270,6 +270,20 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_QUARANTINES] = "SELECT sum(quarantines) FROM source",
 	[SQL_LAST_LEAD_AT] = "SELECT max(received_at) FROM lead",
 
+	/* samples */
+	[SQL_SAMPLE_ADD] =
+		"INSERT INTO sample (at, destination, accepted, delivered, dead, pending,"
+		" held, discarded) SELECT ?1, id, accepted, delivered, dead, pending, held,"
+		" discarded FROM destination"
+		" WHERE (configured <> 0 OR pending + held > 0) AND name <> '(mail)'"
+		" ON CONFLICT (at, destination) DO UPDATE SET accepted = excluded.accepted,"
+		" delivered = excluded.delivered, dead = excluded.dead,"
+		" pending = excluded.pending, held = excluded.held,"
+		" discarded = excluded.discarded",
+	[SQL_SAMPLE_REMOVE] =
+		"DELETE FROM sample WHERE (at, destination) IN (SELECT at, destination"
+		" FROM sample WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+
 	/* prune: from the oldest on */
 	[SQL_PRUNE_DELIVERIES] =
 		"SELECT id FROM delivery WHERE state = ?1 AND settled_at <= ?2"
@@ -515,6 +529,17 @@ const char *const sql_text[SQL_COUNT] = {
 		" coalesce(sum(dead), 0), coalesce(sum(discarded), 0)"
 		" FROM destination WHERE id = ?1 OR (?1 = 0 AND name <> '(mail)')",
 
+	/* pictures */
+	[SQL_SAMPLES] =
+		"SELECT at, destination, accepted, delivered, dead, pending, held, discarded"
+		" FROM sample WHERE at >= ?1 AND at <= ?2 ORDER BY at, destination",
+	[SQL_SHAPE_LEAD] =
+		"SELECT l.seq, ifnull((SELECT came_at FROM match_hash h WHERE h.seq = l.seq),"
+		" l.received_at) FROM lead l NOT INDEXED WHERE l.seq >= ?1 ORDER BY l.seq LIMIT 1",
+	[SQL_SHAPE_COUNT] =
+		"SELECT count(*) FROM delivery WHERE destination = ?1 AND state = ?2"
+		" AND state <> 3 AND lead >= ?3 AND lead < ?4",
+
 	/* match: from end to end, in slices. It remembers since its first start, or else
 	 * since the first request */
 	[SQL_MATCH_SINCE] =
@@ -669,6 +694,7 @@ const char *const sql_salvage_end =
 	"DELETE FROM fingerprint WHERE source NOT IN (SELECT id FROM source);"
 	"DELETE FROM import WHERE source NOT IN (SELECT id FROM source);"
 	"DELETE FROM import_repeat WHERE import NOT IN (SELECT id FROM import);"
+	"DELETE FROM sample WHERE destination NOT IN (SELECT id FROM destination);"
 	"DELETE FROM idle WHERE lead NOT IN (SELECT seq FROM lead WHERE state = 1)"
 	" OR lead IN (SELECT lead FROM delivery);"
 	"INSERT INTO idle SELECT seq, received_at FROM lead WHERE state = 1"

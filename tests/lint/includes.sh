@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 declare -A room_of allowed
 for pair in base:"buf clock err fault json log text uuid" lead:"delivery health lead route schedule settings zone" \
-	store:"batches figures forget keep mails reader store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:"csv intake" \
+	store:"batches figures forget keep mails reader samples store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:"csv intake" \
 	relay:relay control:"control import" daemon:config; do
 	for header in ${pair#*:}; do room_of[$header]=${pair%%:*}; done
 done

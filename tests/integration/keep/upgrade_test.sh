@@ -7,7 +7,7 @@ start_crm
 write_config
 newest=$(ls "$schema"/[0-9]*.sql | wc -l)
 
-# Schemas 1 and 2 as they were released, with leads and mails in every state.
+# Schemas 1 to 3 as they were released, with leads and mails in every state.
 old_outbox() { # SCHEMA
 	rm -rf "$DIR/state" && mkdir -m 700 "$DIR/state"
 	local db=$DIR/state/outbox.db n
@@ -32,6 +32,11 @@ old_outbox() { # SCHEMA
 		UPDATE mail_kind SET accepted = 3, pending = 1, delivered = 1, dead = 1 WHERE id = 1;
 		INSERT INTO mail (kind, lead, contact, created_at, state, queue, due_at, age_from, settled_at)
 			VALUES (1, 1, 'a@contoso.com', 1, 1, 1, 1, 0, NULL), (1, 2, 'a@contoso.com', 1, 3, 1, 1, 0, 5), (1, 3, 'a@contoso.com', 1, 4, 1, 1, 0, 5);"
+	[ "$1" -lt 3 ] && return
+	sqlite3 "$db" <"$schema/003_batches.sql"
+	sqlite3 "$db" "INSERT INTO match_hash (seq, at, origin) SELECT seq, received_at, 0 FROM lead;
+		INSERT INTO import (source, file, run, started_at, finished_at, taken, accepted, duplicates, erased, rejected) VALUES (1, randomblob(32), 1, 1, 2, 2, 1, 1, 0, 0);
+		INSERT INTO tombstone VALUES (randomblob(16), 5);"
 }
 # sqlite3 3.40 has no unhex: ids are made by hand.
 eval "$(declare -f old_outbox | sed "s/unhex_id(i)/CAST(substr('0123456789abcde' || i || '0123456789abcdef', 1, 16) AS BLOB)/")"
@@ -46,7 +51,7 @@ whole() { # WHAT
 	expect "$1: sound" ctl check
 }
 
-for from in 1 2; do
+for from in 1 2 3; do
 	old_outbox $from
 	before=$(rows)
 	expect_exit 0 ctl --json check
@@ -62,7 +67,7 @@ for from in 1 2; do
 done
 
 # A daemon takes it over as well, and delivers what waited.
-old_outbox 2
+old_outbox 3
 start_relay
 crm_has() { [ "$(ctl --json destinations | jq -r '.[] | select(.name == "crm") | .pending')" = 0 ]; }
 wait_until 20 "what waited is delivered" crm_has

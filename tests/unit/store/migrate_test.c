@@ -3,7 +3,7 @@
  * killed at a step, it is what it was before, and the next start goes on.
  */
 #include "fixture.h"
-#include "leadrelay/reader.h"
+#include "leadrelay/samples.h"
 #include "migrate.h"
 
 #include <signal.h>
@@ -49,6 +49,23 @@ static void make_old(struct fixture *f)
 	sqlite3_close(sqlite);
 }
 
+/* As that version left it. */
+static void take_steps(struct fixture *f, int version)
+{
+	char stamp[48];
+	sqlite3 *sqlite;
+	char *text = NULL;
+
+	assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+	for (size_t i = 1; migrations[i].version <= version; i++)
+		if (sqlite3_exec(sqlite, migrations[i].sql, NULL, NULL, &text) !=
+			SQLITE_OK)
+			fail_msg("%s", text);
+	snprintf(stamp, sizeof(stamp), "PRAGMA user_version = %d", version);
+	sqlite3_exec(sqlite, stamp, NULL, NULL, NULL);
+	sqlite3_close(sqlite);
+}
+
 static void fail_problem(void *ctx, const char *text)
 {
 	(void)ctx;
@@ -83,6 +100,42 @@ static void an_old_store_is_taken_over_with_all_its_rows(void **state)
 	expect_new(f);
 	fixture_close(f);
 	fixture_open(f); /* and once only */
+	expect_new(f);
+}
+
+/* The step of this version alone: what 003 left stays as it is, byte for byte. */
+static void a_store_of_003_keeps_what_it_has(void **state)
+{
+	static const char fingerprint[] =
+		"SELECT sum(length(quote(id)) + seq * received_at + state) FROM lead";
+	static const char deliveries[] =
+		"SELECT sum(id * state * due_at + lead) FROM delivery";
+	struct fixture *f = *state;
+	struct store_name destinations[] = {{.name = "crm", .kind = "https"}};
+	struct job_names names = {
+		.destinations = destinations, .destination_count = 1, .now = NOW};
+	struct job_sample sample = {.now = NOW};
+	int64_t leads, sum;
+
+	make_old(f);
+	take_steps(f, 3);
+	execute(f, "INSERT INTO import (source, file, run, started_at, taken, accepted,"
+		   " duplicates, erased, rejected)"
+		   " VALUES (1, randomblob(32), 1, 1, 2, 1, 1, 0, 0)");
+	leads = query(f, fingerprint);
+	sum = query(f, deliveries);
+	fixture_open(f);
+	assert_int_equal(query(f, "PRAGMA user_version"), (int64_t)migration_count);
+	assert_int_equal(query(f, fingerprint), leads);
+	assert_int_equal(query(f, deliveries), sum);
+	assert_int_equal(query(f, "SELECT taken FROM import"), 2);
+	assert_int_equal(query(f, "SELECT count(*) FROM sample"), 0);
+	job_names_prepare(&names);
+	call(f, &names.job);
+	job_names_finish(&names);
+	job_sample_prepare(&sample);
+	call(f, &sample.job);
+	assert_int_equal(query(f, "SELECT accepted FROM sample"), 5);
 	expect_new(f);
 }
 
@@ -139,6 +192,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_old_store_is_taken_over_with_all_its_rows),
+		TEST(a_store_of_003_keeps_what_it_has),
 		TEST(a_reader_does_not_migrate),
 #ifdef LEADRELAY_FAULT_POINTS
 		TEST(killed_at_the_step_it_is_the_old_one),

@@ -7,7 +7,7 @@
 
 static const char *const growing[] = {"lead", "delivery", "attempt", "fingerprint", "d",
 	"l", "a", "mail", "m", "mail_attempt", "notice", "attachment", "idle", "i", "x",
-	"match_hash", "h", "imported", "import_repeat", "r", "tombstone", "p"};
+	"match_hash", "h", "imported", "import_repeat", "r", "tombstone", "p", "sample"};
 
 /* "SCAN lead", "SCAN delivery USING INDEX ..." */
 static bool scans_growing_table(const char *detail)
@@ -115,6 +115,10 @@ static void mails_and_retention_come_from_indexes_too(void **state)
 	expect_plan(sqlite, SQL_PRUNE_MAIL_ATTEMPTS, "COVERING INDEX mail_attempt_at");
 	expect_plan(sqlite, SQL_PRUNE_NOTICE, "COVERING INDEX mail_notice");
 	expect_plan(sqlite, SQL_LAST_LEAD_AT, "COVERING INDEX lead_received");
+	expect_plan(sqlite, SQL_SAMPLES, "PRIMARY KEY (at>? AND at<?)");
+	expect_plan(sqlite, SQL_SAMPLE_REMOVE, "PRIMARY KEY (at<?)");
+	expect_plan(sqlite, SQL_SHAPE_LEAD, "INTEGER PRIMARY KEY (rowid>?)");
+	expect_plan(sqlite, SQL_SHAPE_COUNT, "COVERING INDEX delivery_unsettled");
 	sqlite3_close(sqlite);
 }
 
