@@ -195,7 +195,8 @@ static const struct key source_keys[] = {
 		.node = take_origins,
 		AT(allowed_origins),
 		.kinds = FORM,
-		.allowed = "origins without a path, such as https://www.contoso.com"},
+		.allowed =
+			"origins without a path, such as https://www.contoso.com; \"*\": any"},
 	{.name = "redirect",
 		.scalar = take_url,
 		AT(redirect),

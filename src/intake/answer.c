@@ -87,7 +87,9 @@ bool answer_cors(struct inbound *in, const struct source_settings *source)
 		return false;
 	inbound_header_add(in, "Vary", "Origin");
 	for (size_t i = 0; origin && i < source->allowed_origins.count; i++) {
-		if (strcmp(source->allowed_origins.items[i], origin) == 0) {
+		const char *allowed = source->allowed_origins.items[i];
+
+		if (strcmp(allowed, origin) == 0 || strcmp(allowed, "*") == 0) {
 			inbound_header_add(in, "Access-Control-Allow-Origin", origin);
 			return true;
 		}

@@ -640,6 +640,19 @@ static void allowed_origins_may_ask_from_a_page(void **state)
 	assert_null(strstr(buf_str(&f->client.got), "Access-Control-Allow-Origin"));
 }
 
+static void any_origin_may_ask_where_the_star_says_so(void **state)
+{
+	static char any[] = "*";
+	struct fixture *f = *state;
+
+	f->origins[0] = any;
+	expect(ask(f, "POST", SITE, FORM "Origin: https://other.example\r\n",
+		       "email=a%40b"),
+		"Access-Control-Allow-Origin: https://other.example\r\n");
+	ask(f, "POST", SITE, FORM, "email=a%40c");
+	assert_null(strstr(buf_str(&f->client.got), "Access-Control-Allow-Origin"));
+}
+
 /* ---- reload ---- */
 
 static void a_waiting_request_keeps_its_configuration(void **state)
@@ -750,6 +763,7 @@ int main(void)
 		T(a_browser_s_form_is_sent_on),
 		T(the_trap_quarantines),
 		T(allowed_origins_may_ask_from_a_page),
+		T(any_origin_may_ask_where_the_star_says_so),
 		T(a_waiting_request_keeps_its_configuration),
 		T(contacts_of_the_routed_are_told_once),
 		T(a_digest_is_looked_for_later),
