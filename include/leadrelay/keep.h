@@ -44,8 +44,12 @@ struct salvaged {
 	int64_t undelivered; /* leads kept whose deliveries are lost */
 	int64_t orphans;     /* pages read by the shape of their rows */
 	int64_t unreadable;  /* rows and pages that made no sense */
-	bool key_lost;       /* of match hashes and tombstones */
-	char aside[96];      /* the damaged outbox, when the new one took its place; "" */
+	int64_t mended;      /* bytes of the WAL that its checksums put right */
+	/* pages of the WAL that were damaged: their rows are older than they were, or may
+	 * hold wrong bytes */
+	int64_t uncertain;
+	bool key_lost;  /* of match hashes and tombstones */
+	char aside[96]; /* the damaged outbox, when the new one took its place; "" */
 	char difference[512];
 };
 

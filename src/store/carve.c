@@ -1,5 +1,7 @@
 #include "carve.h"
 
+#include "wal.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +11,6 @@
 #define PAGE_SIZE 4096 /* every outbox has it */
 #define DEPTH_MAX 20
 #define PAYLOAD_MAX (64 << 20)
-#define FRAME_HEAD 24
-#define WAL_HEAD 32
 
 enum page_type {
 	INDEX_INTERIOR = 2,
@@ -21,13 +21,22 @@ enum page_type {
 
 enum { OWNER_NONE = -1, OWNER_OTHER = -2 }; /* else: the number of a table */
 
+struct frames { /* of the WAL, in its order */
+	struct wal_frame *all;
+	size_t count, room;
+	size_t committed; /* so many up to the last commit */
+	bool failed;
+};
+
 struct carver {
 	const struct carve_options *options;
 	struct carved out;
+	struct frames frames;
 	int64_t pages;
-	int *owner;       /* by page number */
-	int64_t *in_wal;  /* offset of the newest version; 0: in the file */
-	uint8_t *payload; /* of the row at hand */
+	int *owner;        /* by page number */
+	uint32_t *newest;  /* the frame that holds it, from 1; 0: the file does */
+	uint32_t *damaged; /* a newer frame that is damaged, from 1; 0: none */
+	uint8_t *payload;  /* of the row at hand */
 	size_t payload_size;
 };
 
@@ -60,17 +69,24 @@ static int varint(const uint8_t *at, const uint8_t *end, uint64_t *out)
 
 /* ---- pages ---- */
 
-static bool read_page(const struct carver *carver, int64_t number, uint8_t *out)
+/* The newest version that is whole, or a frame's. */
+static bool read_version(
+	const struct carver *carver, int64_t number, uint32_t frame, uint8_t *out)
 {
-	bool wal;
-	int64_t at;
+	const struct wal_frame *from = frame ? &carver->frames.all[frame - 1] : NULL;
+	int fd = from ? carver->options->wal_fd : carver->options->fd;
+	int64_t at = from ? from->at : (number - 1) * PAGE_SIZE;
 
-	if (number < 1 || number > carver->pages)
+	if (pread(fd, out, PAGE_SIZE, at) != PAGE_SIZE)
 		return false;
-	wal = carver->in_wal[number] != 0;
-	at = wal ? carver->in_wal[number] : (number - 1) * PAGE_SIZE;
-	return pread(wal ? carver->options->wal_fd : carver->options->fd, out, PAGE_SIZE,
-		       at) == PAGE_SIZE;
+	if (from && from->sound == WAL_MENDED && from->mended_at >= at)
+		out[from->mended_at - at] = from->mended_with;
+	return true;
+}
+
+static bool is_page(const struct carver *carver, int64_t number)
+{
+	return number >= 1 && number <= carver->pages;
 }
 
 struct page {
@@ -81,9 +97,10 @@ struct page {
 	size_t pointers;
 };
 
-static bool load(const struct carver *carver, int64_t number, struct page *page)
+static bool load_version(
+	const struct carver *carver, int64_t number, uint32_t frame, struct page *page)
 {
-	if (!read_page(carver, number, page->bytes))
+	if (!is_page(carver, number) || !read_version(carver, number, frame, page->bytes))
 		return false;
 	page->number = number;
 	page->head = number == 1 ? 100 : 0;
@@ -98,6 +115,28 @@ static bool load(const struct carver *carver, int64_t number, struct page *page)
 	return page->pointers + 2 * (size_t)page->cells <= PAGE_SIZE;
 }
 
+/* A damaged version is better than none. */
+static bool load(const struct carver *carver, int64_t number, struct page *page)
+{
+	if (!is_page(carver, number))
+		return false;
+	if (load_version(carver, number, carver->newest[number], page))
+		return true;
+	return carver->damaged[number] != 0 &&
+	       load_version(carver, number, carver->damaged[number], page);
+}
+
+/* Of a payload that does not fit its page: bytes without a head. */
+static bool read_overflow(const struct carver *carver, int64_t number, uint8_t *out)
+{
+	if (!is_page(carver, number))
+		return false;
+	if (read_version(carver, number, carver->newest[number], out))
+		return true;
+	return carver->damaged[number] != 0 &&
+	       read_version(carver, number, carver->damaged[number], out);
+}
+
 static const uint8_t *cell_at(const struct page *page, int i)
 {
 	size_t at = be16(page->bytes + page->pointers + 2 * (size_t)i);
@@ -107,68 +146,87 @@ static const uint8_t *cell_at(const struct page *page, int i)
 
 /* ---- the WAL ---- */
 
-static void note_frames(
-	struct carver *carver, const int64_t *at, const uint32_t *page, size_t count)
+static enum wal_read read_fd(void *ctx, void *out, size_t len, int64_t at)
 {
-	for (size_t i = 0; i < count; i++)
-		if (page[i] <= carver->pages)
-			carver->in_wal[page[i]] = at[i];
+	const int *fd = ctx;
+	ssize_t got = pread(*fd, out, len, at);
+
+	if (got == (ssize_t)len)
+		return WAL_READ;
+	return WAL_END; /* where the disk does not read on, the log has to end */
 }
 
-struct frames {
-	int64_t *at;
-	uint32_t *page;
-	size_t count, room;
-	uint32_t last_page;
-};
-
-static bool add_frame(struct frames *frames, int64_t at, uint32_t page)
+static void add_frame(void *ctx, const struct wal_frame *frame)
 {
-	if (frames->count == frames->room) {
-		size_t room = frames->room ? 2 * frames->room : 1024;
-		int64_t *more_at = realloc(frames->at, room * sizeof(*more_at));
-		uint32_t *more_page;
+	struct frames *frames = ctx;
+	struct wal_frame *more;
 
-		if (more_at)
-			frames->at = more_at;
-		more_page = realloc(frames->page, room * sizeof(*more_page));
-		if (more_page)
-			frames->page = more_page;
-		if (!more_at || !more_page)
-			return false;
-		frames->room = room;
+	if (frames->count == frames->room && !frames->failed) {
+		frames->room = frames->room ? 2 * frames->room : 1024;
+		more = realloc(frames->all, frames->room * sizeof(*more));
+		frames->failed = !more;
+		frames->all = more ? more : frames->all;
 	}
-	frames->at[frames->count] = at + FRAME_HEAD;
-	frames->page[frames->count++] = page;
-	if (page > frames->last_page)
-		frames->last_page = page;
-	return true;
+	if (frames->failed)
+		return;
+	frames->all[frames->count++] = *frame;
+	if (frame->commit != 0)
+		frames->committed = frames->count;
 }
 
-/* Frames of this WAL's own time, up to the last commit; a page that was damaged in one of
- * them is still newer than the one before. */
-static bool read_wal(int fd, struct frames *frames)
+/* What committed transactions left, damaged frames among them; what a torn one left at
+ * the end, where its commit is there. */
+static enum err_code read_wal(struct carver *carver, struct err *err)
 {
-	uint8_t head[WAL_HEAD], frame[FRAME_HEAD], salts[8];
-	size_t committed = 0;
-	int64_t at = WAL_HEAD;
+	struct frames *frames = &carver->frames;
+	int fd = carver->options->wal_fd;
+	const struct wal_source source = {.read = read_fd, .ctx = &fd};
+	struct wal_found found;
+	enum err_code code = ERR_OK;
 
-	if (fd < 0 || pread(fd, head, sizeof(head), 0) != sizeof(head))
-		return true;
-	memcpy(salts, head + 16, sizeof(salts));
-	if (pread(fd, frame, sizeof(frame), at) == sizeof(frame) &&
-		(be32(head) & ~1u) != 0x377f0682u) /* the damage is there */
-		memcpy(salts, frame + 8, sizeof(salts));
-	while (pread(fd, frame, sizeof(frame), at) == sizeof(frame) &&
-		memcmp(frame + 8, salts, sizeof(salts)) == 0) {
-		if (!add_frame(frames, at, be32(frame)))
-			return false;
-		if (be32(frame + 4) != 0)
-			committed = frames->count;
-		at += FRAME_HEAD + PAGE_SIZE;
+	if (fd >= 0)
+		code = wal_walk(&source, add_frame, frames, &found, err);
+	if (code == ERR_OK && frames->failed)
+		code = err_set(err, ERR_NOMEM, "reading the WAL: out of memory");
+	frames->count = frames->committed;
+	return code;
+}
+
+/* The file may end before pages that are only in the WAL. A number that may be wrong is
+ * not believed far beyond. */
+static void count_pages(struct carver *carver)
+{
+	const struct frames *frames = &carver->frames;
+	int64_t most;
+
+	for (size_t i = 0; i < frames->count; i++)
+		if (frames->all[i].head_sure && frames->all[i].page < 1u << 30 &&
+			frames->all[i].page > carver->pages)
+			carver->pages = frames->all[i].page;
+	most = carver->pages + (int64_t)frames->count;
+	for (size_t i = 0; i < frames->count; i++)
+		if (!frames->all[i].head_sure && frames->all[i].page <= most &&
+			frames->all[i].page > carver->pages)
+			carver->pages = frames->all[i].page;
+}
+
+static void note_frames(struct carver *carver)
+{
+	for (size_t i = 0; i < carver->frames.count; i++) {
+		const struct wal_frame *frame = &carver->frames.all[i];
+
+		carver->out.mended += frame->sound == WAL_MENDED;
+		if (!is_page(carver, frame->page))
+			continue;
+		if (frame->sound == WAL_DAMAGED) {
+			carver->damaged[frame->page] = (uint32_t)i + 1;
+		} else {
+			carver->newest[frame->page] = (uint32_t)i + 1;
+			carver->damaged[frame->page] = 0;
+		}
 	}
-	frames->count = committed;
-	return true;
+	for (int64_t number = 1; number <= carver->pages; number++)
+		carver->out.uncertain += carver->damaged[number] != 0;
 }
 
 /* ---- rows ---- */
@@ -219,7 +277,7 @@ static bool gather(struct carver *carver, const struct page *page, const uint8_t
 	while (done < size) {
 		size_t part = size - done < PAGE_SIZE - 4 ? size - done : PAGE_SIZE - 4;
 
-		if (!read_page(carver, next, more))
+		if (!read_overflow(carver, next, more))
 			return false;
 		memcpy(carver->payload + done, more + 4, part);
 		done += part;
@@ -405,28 +463,68 @@ static void take_page(struct carver *carver, const struct page *page)
 
 static enum err_code prepare(struct carver *carver, struct err *err)
 {
-	struct frames frames = {0};
 	struct stat st;
-	enum err_code code = ERR_OK;
+	enum err_code code;
+	size_t count;
 
 	if (fstat(carver->options->fd, &st) != 0)
 		return err_errno(err, errno, "reading the damaged file");
 	carver->pages = st.st_size / PAGE_SIZE;
-	if (!read_wal(carver->options->wal_fd, &frames))
-		code = err_set(err, ERR_NOMEM, "reading the WAL: out of memory");
-	if (frames.last_page > carver->pages && frames.last_page < 1u << 30)
-		carver->pages = frames.last_page;
-	carver->owner = malloc(sizeof(int) * (size_t)(carver->pages + 1));
-	carver->in_wal = calloc((size_t)carver->pages + 1, sizeof(int64_t));
-	if (!carver->owner || !carver->in_wal)
-		code = err_set(err, ERR_NOMEM, "reading the file: out of memory");
-	for (int64_t i = 0; code == ERR_OK && i <= carver->pages; i++)
+	code = read_wal(carver, err);
+	if (code != ERR_OK)
+		return code;
+	count_pages(carver);
+	count = (size_t)carver->pages + 1;
+	carver->owner = malloc(sizeof(*carver->owner) * count);
+	carver->newest = calloc(count, sizeof(*carver->newest));
+	carver->damaged = calloc(count, sizeof(*carver->damaged));
+	if (!carver->owner || !carver->newest || !carver->damaged)
+		return err_set(err, ERR_NOMEM, "reading the file: out of memory");
+	for (size_t i = 0; i < count; i++)
 		carver->owner[i] = OWNER_NONE;
-	if (code == ERR_OK)
-		note_frames(carver, frames.at, frames.page, frames.count);
-	free(frames.at);
-	free(frames.page);
+	note_frames(carver);
 	carver->out.pages = carver->pages;
+	return ERR_OK;
+}
+
+/* Rows that are there already stay, so the surest come first: of pages that nothing
+ * newer replaced, of pages that a damaged frame would replace, of those frames. */
+enum pass { PASS_SURE, PASS_OLDER, PASS_DAMAGED, PASSES };
+
+static void take_number(
+	struct carver *carver, enum pass pass, int64_t number, struct page *page)
+{
+	uint32_t damaged = carver->damaged[number];
+	bool loaded;
+
+	if ((damaged != 0) != (pass != PASS_SURE))
+		return;
+	loaded = pass == PASS_SURE
+			 ? load(carver, number, page)
+			 : load_version(carver, number,
+				   pass == PASS_OLDER ? carver->newest[number] : damaged,
+				   page);
+	if (loaded)
+		take_page(carver, page);
+	else if (pass != PASS_OLDER && carver->owner[number] >= 0)
+		carver->out.lost++;
+}
+
+static enum err_code take_all(struct carver *carver, enum pass pass, struct err *err)
+{
+	const struct carve_options *options = carver->options;
+	struct page *page = malloc(sizeof(*page));
+	enum err_code code =
+		page ? ERR_OK : err_set(err, ERR_NOMEM, "reading: out of memory");
+
+	for (int64_t number = 1; code == ERR_OK && number <= carver->pages; number++) {
+		if (pass == PASS_SURE &&
+			!options->go_on(options->ctx, number, carver->pages))
+			code = err_set(err, ERR_TIMEOUT, "reading: stopped");
+		else
+			take_number(carver, pass, number, page);
+	}
+	free(page);
 	return code;
 }
 
@@ -434,25 +532,18 @@ enum err_code carve(
 	const struct carve_options *options, struct carved *out, struct err *err)
 {
 	struct carver carver = {.options = options};
-	struct page *page = malloc(sizeof(*page));
-	enum err_code code =
-		page ? prepare(&carver, err) : err_set(err, ERR_NOMEM, "out of memory");
+	enum err_code code = prepare(&carver, err);
 
 	if (code == ERR_OK)
 		read_schema(&carver);
-	for (int64_t number = 1; code == ERR_OK && number <= carver.pages; number++) {
-		if (!options->go_on(options->ctx, number, carver.pages))
-			code = err_set(err, ERR_TIMEOUT, "reading: stopped");
-		else if (load(&carver, number, page))
-			take_page(&carver, page);
-		else if (carver.owner[number] >= 0)
-			carver.out.lost++;
-	}
+	for (enum pass pass = PASS_SURE; pass < PASSES && code == ERR_OK; pass++)
+		code = take_all(&carver, pass, err);
 	if (code == ERR_OK)
 		*out = carver.out;
-	free(page);
+	free(carver.frames.all);
 	free(carver.owner);
-	free(carver.in_wal);
+	free(carver.newest);
+	free(carver.damaged);
 	free(carver.payload);
 	return code;
 }

@@ -4,7 +4,8 @@
  *
  * What a page belongs to is told by the schema and the tree as far as they can be read,
  * else by the shape of its rows (the tables are STRICT, so types tell). Newest versions
- * of pages come from the WAL: of every transaction whose commit is in it.
+ * of pages come from the WAL: of every transaction whose commit is in it, before and
+ * behind damage (wal.h).
  */
 #ifndef STORE_CARVE_H
 #define STORE_CARVE_H
@@ -51,6 +52,10 @@ struct carved {
 	int64_t pages;   /* of the file */
 	int64_t orphans; /* pages that no tree led to, read by their shape */
 	int64_t lost;    /* rows and pages that made no sense */
+	int64_t mended;  /* frames of the WAL with a byte that was put right */
+	/* pages whose newest version stands in a damaged frame: their rows are older than
+	 * they could be, or may be wrong */
+	int64_t uncertain;
 };
 enum err_code carve(
 	const struct carve_options *options, struct carved *out, struct err *err);

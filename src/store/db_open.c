@@ -6,6 +6,7 @@
 #include "db.h"
 #include "leadrelay/log.h"
 #include "match.h"
+#include "wal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -237,6 +238,20 @@ static enum err_code open_sqlite(
 	return code;
 }
 
+/* Before SQLite sees it: opening overwrites what stands behind the damage. */
+static enum err_code check_wal(const struct db_options *options, struct err *err)
+{
+	enum err_code code = wal_check(options->path, options->vfs, err);
+
+	if (code == ERR_CORRUPT)
+		err_set(err, code,
+			"%s; nothing was changed. Bring back what stands before and behind the"
+			" damage (`leadctl salvage FILE`), or a backup (`leadctl restore FILE`);"
+			" the files that are there are kept",
+			err->text);
+	return code;
+}
+
 enum err_code db_open(struct db **out, const struct db_options *options, struct err *err)
 {
 	struct db *db;
@@ -254,7 +269,10 @@ enum err_code db_open(struct db **out, const struct db_options *options, struct 
 	db->clock = options->clock;
 	db->last_seq = -1;
 	db->mail_destination = -1;
-	code = open_sqlite(db, options, &mine);
+	if (!options->readonly && !options->as_it_is)
+		code = check_wal(options, &mine);
+	if (code == ERR_OK)
+		code = open_sqlite(db, options, &mine);
 	if (code != ERR_OK) {
 		db_close(db);
 		return err_set(err, code, "opening %s: %s", options->path, mine.text);

@@ -17,6 +17,7 @@
 #include "match.h"
 #include "person.h"
 #include "reading.h"
+#include "wal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -311,6 +312,8 @@ static enum err_code learn(struct restore *restore, struct err *err)
 		code = ERR_OK;
 	} else {
 		code = db_commit(restore->db, err);
+		if (wal_check(restore->present, NULL, &why) != ERR_OK)
+			unread(restore, "its WAL is damaged: only a part was taken over");
 	}
 	db_close(present);
 	return code;

@@ -246,7 +246,7 @@ static bool take(void *ctx, int table, const struct carve_row *row)
 	if (table == TABLE_META && row->values[0].len == strlen("match_key") &&
 		memcmp(row->values[0].bytes, "match_key", row->values[0].len) == 0)
 		salvage->has_key = true;
-	salvage->out->others++;
+	salvage->out->others += sqlite3_changes(salvage->db->sqlite);
 	next_batch(salvage);
 	return true;
 }
@@ -289,6 +289,8 @@ static enum err_code read_rows(
 			sqlite3_finalize(salvage->shapes[i].insert[k]);
 	salvage->out->orphans = carved.orphans;
 	salvage->out->unreadable = carved.lost;
+	salvage->out->mended = carved.mended;
+	salvage->out->uncertain = carved.uncertain;
 	return salvage->code != ERR_OK ? salvage->code : code;
 }
 

@@ -118,6 +118,8 @@ mutation 'after a failed sync the WAL is trusted' \
 	's/db_checkpoint\(db, DB_CHECKPOINT_TRUNCATE, NULL, err\);\n\n\tif \(code != ERR_OK && \(store/ERR_OK;\n\n\tif (code != ERR_OK && (store/' $store/disk.c
 mutation 'a start trusts the WAL of the run before' \
 	's/code = settle_wal\(store, &mine\);/(void)settle_wal;/' $store/store.c
+mutation 'a torn end of the WAL is taken for damage' \
+	's/\(next && next->linked && next->salted\) \|\| walk->head_only/1/' $store/wal.c
 mutation 'a failed commit is told as success' \
 	's/job->code = err->code;\n\t\tjob->err = \*err;/job->code = ERR_OK;/' $store/batch.c
 mutation 'counters have a transaction of their own' \

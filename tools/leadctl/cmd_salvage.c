@@ -95,7 +95,8 @@ static void print_json(struct cli *cli, const char *file, const struct salvaged 
 		{"notifications", done->mails}, {"other_rows", done->others},
 		{"leads_lost", done->leads_lost},
 		{"deliveries_lost", done->deliveries_lost},
-		{"undelivered", done->undelivered}, {"unreadable", done->unreadable}};
+		{"undelivered", done->undelivered}, {"unreadable", done->unreadable},
+		{"mended", done->mended}, {"uncertain", done->uncertain}};
 	cJSON *object = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(object, "file", file);
@@ -128,13 +129,24 @@ static void print_lost(struct cli *cli, const struct salvaged *done)
 		out_count(cli, done->unreadable, "place", "places");
 		buf_adds(&cli->out, " in the file could not be read\n");
 	}
+	if (done->mended > 0) {
+		out_count(cli, done->mended, "byte", "bytes");
+		buf_adds(&cli->out,
+			" of the WAL had changed and were put right by its checksums\n");
+	}
+	if (done->uncertain > 0) {
+		out_count(cli, done->uncertain, "page", "pages");
+		buf_adds(&cli->out,
+			" of the WAL were damaged: what stood there is as it was before, or may hold "
+			"wrong bytes\n");
+	}
 }
 
 static int tell(struct cli *cli, const char *file, const struct salvaged *done)
 {
 	bool whole = done->leads_lost == 0 && done->deliveries_lost == 0 &&
-		     done->undelivered == 0 && done->unreadable == 0 && !done->key_lost &&
-		     !*done->difference;
+		     done->undelivered == 0 && done->unreadable == 0 &&
+		     done->uncertain == 0 && !done->key_lost && !*done->difference;
 
 	if (cli->json) {
 		print_json(cli, file, done);
