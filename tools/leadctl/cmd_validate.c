@@ -1,6 +1,6 @@
 /* validate: a line per step, as it happens. */
 #include "leadctl.h"
-#include "validation.h"
+#include "validation_view.h"
 
 #include "leadrelay/clock.h"
 
@@ -33,7 +33,7 @@ static void keep_step(struct report *report, const struct validation_step *step)
 	cJSON_AddItemToArray(report->steps, object);
 }
 
-static void print_step(struct cli *cli, const struct validation_step *step)
+void print_step(struct cli *cli, const struct validation_step *step)
 {
 	char took[DURATION_TEXT_SIZE];
 

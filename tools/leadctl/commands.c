@@ -112,7 +112,64 @@ const struct option_rule import_options[] = {
 		'\0'},
 	LAST_OPTION};
 
+const struct option_rule init_options[] = {
+	{"url", "URL", "the environment's address", false, '\0'},
+	{"auth", "METHOD", "azure_ad (default), azure_ad_certificate or office365", false,
+		'\0'},
+	{"directory-id", "ID", "directory (tenant) id", false, '\0'},
+	{"client-id", "ID", "application (client) id", false, '\0'},
+	{"username", "NAME", "office365: the user", false, '\0'},
+	{"certificate", "FILE", "azure_ad_certificate: PEM", false, '\0'},
+	{"key", "FILE", "azure_ad_certificate: its private key, PEM", false, '\0'},
+	{"secret-file", "FILE",
+		"holds the client secret or password; - is standard input", false, '\0'},
+	{"expires", "DATE", "when the credential expires: 2027-11-01", false, '\0'},
+	{"contacts", "LIST", "who is told of new leads: \"a@b.example; c@d.example\"",
+		false, '\0'},
+	{"mail-server", "URL", "smtp://host:587 or smtps://host; none by default", false,
+		'\0'},
+	{"mail-user", "NAME", "who signs in there", false, '\0'},
+	{"mail-password-file", "FILE", "holds the password; - is standard input", false,
+		'\0'},
+	{"mail-ca-file", "FILE", "PEM: whom to trust for the mail server", false, '\0'},
+	{"mail-from", "MAILBOX", "sender: \"Lead relay <relay@contoso.com>\"", false,
+		'\0'},
+	{"alerts-to", "LIST", "who is told of trouble; the contacts by default", false,
+		'\0'},
+	{"listen", "ADDRESS", "of the intake; 127.0.0.1:8080 by default", false, '\0'},
+	{"tls-certificate", "FILE", "of the intake, PEM with its chain", false, '\0'},
+	{"tls-key", "FILE", "its private key, PEM", false, '\0'},
+	{"public-url", "URL", "https address of this machine from outside", false, '\0'},
+	{"token-file", "FILE", "holds the source's token; a new one by default", false,
+		'\0'},
+	{"destination", "NAME", "what the CRM is called: crm", false, '\0'},
+	{"source", "NAME", "what the marketplace is called: marketplace", false, '\0'},
+	{"authority", "URL", "of another cloud's sign-in", false, '\0'},
+	{"token-url", "URL", "of a token service of your own (AD FS)", false, '\0'},
+	{"ca-file", "FILE", "PEM: whom to trust for the CRM", false, '\0'},
+	{"proxy", "URL", "on the way to the CRM", false, '\0'},
+	{"state-dir", "DIR", "of the outbox", false, '\0'},
+	{"owner", "USER", "as root: whose files they are; leadrelay where there is one",
+		false, '\0'},
+	{"no-lead", NULL, "validate without a test lead", false, '\0'},
+	{"no-checks", NULL, "try nothing on the live services", false, '\0'},
+	{"force", NULL, "write though FILE is there; the old one is kept aside", false,
+		'\0'},
+	LAST_OPTION};
+
 const struct command commands[] = {
+	{"init", cmd_init, NEED_NOTHING, init_options, "init [OPTIONS]",
+		"from nothing to a configuration that delivers",
+		"Asks for what is not given, tries each answer on the live service at once, "
+		"and asks\nagain for just what is wrong. Then writes FILE (-c) with its "
+		"secrets beside it, mode\n0600, runs `validate`, and prints the address for "
+		"Partner Center. Ends with nothing\nwritten: exit 1 (a check failed), 2 (an "
+		"answer is missing or wrong, or FILE is there).\nWritten, but validate fails: "
+		"exit 3.\n",
+		"leadctl init\n"
+		"  leadctl -c leadrelay.yaml init --url https://contoso.crm4.dynamics.com \\\n"
+		"    --directory-id 12345678-0000-0000-0000-000000000000 \\\n"
+		"    --client-id 23456052-0000-0000-0000-000000000000 --secret-file - <secret"},
 	{"status", cmd_status, NEED_STATE_DIR, no_options, "status",
 		"is everything all right?",
 		"Sources, destinations, backlog and the accounting line. Exit 3 when "
@@ -278,7 +335,7 @@ const struct command commands[] = {
 	{NULL, NULL, NEED_NOTHING, NULL, NULL, NULL, NULL, NULL},
 };
 
-static const char *const later[] = {"shape", "init", "tail"};
+static const char *const later[] = {"shape", "tail"};
 
 const struct command *command_find(const char *name)
 {

@@ -66,7 +66,7 @@ extern const struct option_rule global_options[];
 extern const struct option_rule list_options[], export_options[], import_options[],
 	reconcile_options[], show_options[], replay_options[], change_options[],
 	validate_options[], destinations_options[], report_options[],
-	notifications_options[], backup_options[], no_options[];
+	notifications_options[], backup_options[], init_options[], no_options[];
 const struct command *command_find(const char *name); /* NULL: none */
 const struct option_rule *command_options(const char *name);
 /* A command of the contract that this version leaves out. */
@@ -95,6 +95,7 @@ int cmd_check(struct cli *cli, const struct arguments *args);
 int cmd_restore(struct cli *cli, const struct arguments *args);
 int cmd_salvage(struct cli *cli, const struct arguments *args);
 int cmd_doctor(struct cli *cli, const struct arguments *args);
+int cmd_init(struct cli *cli, const struct arguments *args);
 int cmd_forget(struct cli *cli, const struct arguments *args);
 int cmd_backup(struct cli *cli, const struct arguments *args);
 int cmd_validate(struct cli *cli, const struct arguments *args);

@@ -502,6 +502,8 @@ static void try_all(struct trial *trial)
 	trial->validation->ok = true;
 	if (destination_url(trial->destination) && !try_connection(trial))
 		return;
+	if (trial->validation->connection_only)
+		return;
 	if (destination_token(trial->destination) && !try_token(trial))
 		return;
 	if (supports(trial, TASK_PROBE) && !try_task(trial, probe, TASK_PROBE, NULL))

@@ -31,6 +31,7 @@ struct validation_step {
 struct validation {
 	const struct destination_settings *settings; /* in; borrowed */
 	bool lead;                                   /* in: create a test lead */
+	bool connection_only; /* in: resolve, connect and tls are all there is to try */
 	/* in: each step as it ends; the step is valid during the call only */
 	void (*step)(void *ctx, const struct validation_step *step);
 	void (*trying)(void *ctx, const char *step); /* it begins */
