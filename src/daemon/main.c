@@ -19,6 +19,8 @@ static const char help[] =
 	"\n"
 	"  -c, --config FILE   the configuration; without it $LEADRELAY_CONFIG, and without\n"
 	"                      that /etc/leadrelay/leadrelay.yaml\n"
+	"  -h, --help          this text\n"
+	"  -V, --version       which version this is\n"
 	"\n"
 	"It runs in the foreground and logs to standard error, as systemd (Type=notify) and\n"
 	"containers expect. The line \"started\" names the addresses it listens on.\n"
@@ -35,7 +37,9 @@ static const char help[] =
 	"While it runs:           leadctl -c FILE status\n"
 	"A first lead:            curl -H 'Authorization: Bearer TOKEN' \\\n"
 	"                           -d '{\"last_name\":\"Doe\",\"email\":\"j@example.com\"}' \\\n"
-	"                           http://127.0.0.1:8080/in/NAME-OF-A-JSON-SOURCE\n";
+	"                           http://127.0.0.1:8080/in/NAME-OF-A-JSON-SOURCE\n"
+	"\n"
+	"leadrelayd(8) says all of it, leadrelay.yaml(5) what may stand in FILE.\n";
 
 struct options {
 	const char *file;

@@ -100,7 +100,7 @@ const struct option_rule backup_options[] = {
 
 const struct option_rule import_options[] = {
 	{"source", "NAME", "the source of kind csv they are of", false, '\0'},
-	{"map", "COLUMN=FIELD", "what a column is: a field below, created, or extra",
+	{"map", "COLUMN=FIELD", "what a column is: a field above, created, or extra",
 		true, '\0'},
 	{"dry-run", NULL,
 		"store nothing: show the first rows as they would be, and count", false,
@@ -206,7 +206,7 @@ const struct command commands[] = {
 		"street website offer_title offer_id product_id action_code\nlead_source "
 		"campaign description; created is the lead's own time\n",
 		"leadctl import fair.csv --source fair --dry-run\n"
-		"  leadctl import fair.csv --source fair --map \"Stand=campaign\" "
+		"  leadctl import fair.csv --source fair --map Stand=campaign "
 		"--rejects bad.csv\n"
 		"  zcat old.csv.gz | leadctl import - --source old --delimiter ';'"},
 	{"replay", cmd_change, NEED_CONFIG, replay_options, "replay ID... | FILTERS",

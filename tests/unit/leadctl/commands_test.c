@@ -54,7 +54,7 @@ static void help_fits_a_terminal(void **state)
 
 		help_print(&cli, command);
 		for (line = buf_str(&cli.out); *line; line += strcspn(line, "\n") + 1)
-			if (strcspn(line, "\n") > 90)
+			if (strcspn(line, "\n") > 79)
 				fail_msg("%.100s", line);
 		buf_finish(&cli.out);
 	}
