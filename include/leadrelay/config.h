@@ -31,6 +31,7 @@ struct config {
 	size_t report_count;
 	struct retention retention;
 	int64_t silence_alert_ms; /* 0: off */
+	struct admin_settings admin;
 	enum log_level log_level;
 	enum log_format log_format;
 	struct text_list warnings; /* e.g. a credential that expires soon, a destination

@@ -72,6 +72,9 @@ const char *inbound_method(const struct inbound *in);
 const char *inbound_path(const struct inbound *in); /* decoded, without query */
 const char *inbound_query(
 	const struct inbound *in, const char *name); /* decoded first value or NULL */
+/* The same one by one, in their order; false: no more. Both are valid as long as in. */
+bool inbound_query_item(const struct inbound *in, size_t index, const char **name_out,
+	const char **value_out);
 const char *inbound_header(
 	const struct inbound *in, const char *name); /* first value or NULL */
 const char *inbound_client(

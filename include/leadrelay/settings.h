@@ -158,6 +158,14 @@ struct mail_settings {
 	int64_t digest_ms;
 };
 
+/* admin: the page, the API and the metrics. */
+struct admin_settings {
+	bool configured;
+	struct intake_settings server; /* listen and tls; the limits are fixed */
+	struct secret tokens;          /* all valid; none: everybody on this machine */
+	struct text_list hosts; /* names a proxy in front passes on, besides our own */
+};
+
 struct report_settings {
 	char *name;
 	int every;      /* enum schedule_every */

@@ -60,7 +60,7 @@ static void warn_certificate(
 			certificate, left / DAY_MS);
 }
 
-static bool all_loopback(const struct text_list *listen)
+bool all_loopback(const struct text_list *listen)
 {
 	char host[64];
 	int port;
@@ -72,27 +72,34 @@ static bool all_loopback(const struct text_list *listen)
 	return true;
 }
 
+bool check_tls(struct reading *in, int line, const yaml_node_t *node,
+	const struct intake_settings *settings)
+{
+	const yaml_node_t *tls = mapping_find(in, node, "tls", &line);
+	size_t before;
+
+	if (!tls)
+		return false;
+	before = path_push(in, "tls");
+	warn_certificate(in, settings->tls_certificate,
+		certificate_check(
+			in, tls, line, settings->tls_certificate, settings->tls_key));
+	path_pop(in, before);
+	return true;
+}
+
 void check_intake(struct reading *in, int line, yaml_node_t *node, void *target)
 {
 	const struct intake_settings *intake = target;
-	int tls_line = line;
-	yaml_node_t *tls = mapping_find(in, node, "tls", &tls_line);
 
 	if (intake->max_memory < intake->max_body)
 		key_problem(in, node, line, "max_memory", "at least max_body",
 			"smaller than max_body, so that no body of that size fits");
-	if (tls) {
-		size_t before = path_push(in, "tls");
-
-		warn_certificate(in, intake->tls_certificate,
-			certificate_check(in, tls, tls_line, intake->tls_certificate,
-				intake->tls_key));
-		path_pop(in, before);
-	} else if (!intake->allow_plain && !all_loopback(&intake->listen)) {
+	if (!check_tls(in, line, node, intake) && !intake->allow_plain &&
+		!all_loopback(&intake->listen))
 		key_problem(in, node, line, "listen",
 			"give tls: { certificate, key }, listen on 127.0.0.1 behind a proxy, or set allow_plain: true",
 			"plain HTTP on an address other machines reach");
-	}
 }
 
 void check_retry(struct reading *in, int line, yaml_node_t *node, void *target)

@@ -73,8 +73,6 @@ static void tell_section(struct telling *in, const struct key *keys, int depth)
 	size_t before = strlen(in->path);
 
 	for (const struct key *key = keys; key->name && depth < DEPTH_MAX; key++) {
-		if (key->node == take_later)
-			continue;
 		snprintf(in->path + before, sizeof(in->path) - before, "%s%s%s",
 			before ? "." : "", key->name, key->is_list ? "[]" : "");
 		if (key->keys)

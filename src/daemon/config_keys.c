@@ -78,7 +78,7 @@ static const struct choice log_formats[] = {{"text", LOG_FORMAT_TEXT, false},
 /* ---- intake ---- */
 
 #define AT(member) .offset = offsetof(struct intake_settings, member)
-static const struct key tls_keys[] = {
+const struct key tls_keys[] = {
 	{.name = "certificate",
 		.scalar = take_pem,
 		.required = true,
@@ -553,8 +553,12 @@ const struct key config_keys[] = {
 		.min = 0,
 		.max = 365 * DAY},
 	{.name = "log", .node = take_inner, .keys = log_keys},
-	/* what the contract names and this version lacks */
-	{.name = "admin", .node = take_later},
+	{.name = "admin",
+		.node = take_inner,
+		AT(admin),
+		.keys = admin_keys,
+		.check = check_admin,
+		.allowed = "a block with at least listen"},
 	END,
 };
 #undef AT

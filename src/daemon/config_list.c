@@ -135,6 +135,24 @@ void take_names(struct reading *in, const struct key *key, int line, yaml_node_t
 	read_list(in, key, line, node, target, name_item);
 }
 
+/* Without a port: it is the name that tells a browser's page from another's. */
+static void host_item(struct reading *in, const struct key *key, int line,
+	const char *text, struct text_list *list)
+{
+	if (!hostname_valid(text))
+		refuse_item(in, key, line, text, "is not the name of a host");
+	else if (holds(list, text, true))
+		refuse_item(in, key, line, text, "stands twice");
+	else
+		append(in, list, text);
+}
+
+void take_hosts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target)
+{
+	read_list(in, key, line, node, target, host_item);
+}
+
 static void origin_item(struct reading *in, const struct key *key, int line,
 	const char *text, struct text_list *list)
 {

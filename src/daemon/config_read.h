@@ -147,6 +147,8 @@ extern const struct key destination_keys[];
 extern const struct key mail_keys[];
 extern const struct key report_keys[];
 extern const struct key retention_keys[];
+extern const struct key admin_keys[];
+extern const struct key tls_keys[]; /* of an intake_settings */
 extern const struct choice source_kinds[];
 extern const struct choice auth_methods[];
 
@@ -209,8 +211,6 @@ void take_pem(struct reading *in, const struct key *key, int line, const char *t
 	void *target);
 
 /* nodes */
-void take_later(struct reading *in, const struct key *key, int line, yaml_node_t *node,
-	void *target);
 void take_inner(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
 void take_auth(struct reading *in, const struct key *key, int line, yaml_node_t *node,
@@ -222,6 +222,8 @@ void take_listen(struct reading *in, const struct key *key, int line, yaml_node_
 void take_networks(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
 void take_names(struct reading *in, const struct key *key, int line, yaml_node_t *node,
+	void *target);
+void take_hosts(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
 void take_origins(struct reading *in, const struct key *key, int line, yaml_node_t *node,
 	void *target);
@@ -261,6 +263,11 @@ void check_auth_urls(struct reading *in, const yaml_node_t *node, int line,
 	const struct auth_settings *auth, bool allow_plain);
 
 void check_intake(struct reading *in, int line, yaml_node_t *node, void *target);
+/* The pair under tls:, when there is one. False: the section has no tls. */
+bool check_tls(struct reading *in, int line, const yaml_node_t *node,
+	const struct intake_settings *settings);
+bool all_loopback(const struct text_list *listen);
+void check_admin(struct reading *in, int line, yaml_node_t *node, void *target);
 void check_retry(struct reading *in, int line, yaml_node_t *node, void *target);
 void check_auth(struct reading *in, int line, yaml_node_t *node, void *target);
 void check_source(struct reading *in, int line, yaml_node_t *node,

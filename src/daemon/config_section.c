@@ -108,7 +108,7 @@ static void unknown_key(struct reading *in, const struct key *keys,
 	const char *separator = "known here: ";
 
 	for (const struct key *key = keys; key->name; key++) {
-		if (!kind_has(key, kind) || key->node == take_later)
+		if (!kind_has(key, kind))
 			continue;
 		buf_addf(&all, "%s%s%s", separator, key->name,
 			key->secret ? " (or as a file, _file)" : "");
@@ -225,15 +225,6 @@ void take_inner(struct reading *in, const struct key *key, int line, yaml_node_t
 	take_section(in, key->keys, line, node, target, NULL);
 	if (node && key->check && in->problem_count == before)
 		key->check(in, line, node, target);
-}
-
-void take_later(struct reading *in, const struct key *key, int line, yaml_node_t *node,
-	void *target)
-{
-	(void)key;
-	(void)node;
-	(void)target;
-	problem(in, line, "remove it", "not in this version of leadrelay");
 }
 
 /* ---- entries ---- */

@@ -89,30 +89,6 @@ static void emit_error(
 	emit(connection, answer);
 }
 
-static void execute(
-	struct connection *connection, struct reader *reader, const cJSON *request)
-{
-	struct daemon *daemon = connection->daemon;
-	struct control_live live = control_live_daemon;
-	struct generation *generation;
-	struct control_options options;
-
-	live.ctx = daemon;
-	uv_mutex_lock(&daemon->mutex);
-	generation = generation_hold(daemon->generation);
-	uv_mutex_unlock(&daemon->mutex);
-	options = (struct control_options){
-		.store = daemon->store,
-		.reader = reader,
-		.clock = daemon->clock,
-		.live = &live,
-		.config = generation->config,
-		.version = LEADRELAY_VERSION,
-	};
-	control_execute(&options, request, emit, keep_going, connection);
-	generation_release(generation);
-}
-
 static void answer_line(struct connection *connection, struct reader *reader,
 	const char *line, size_t len)
 {
@@ -126,7 +102,8 @@ static void answer_line(struct connection *connection, struct reader *reader,
 	if (daemon_stopping(connection->daemon))
 		emit_error(connection, 1, "leadrelayd is stopping; try again", true);
 	else
-		execute(connection, reader, request);
+		daemon_execute(connection->daemon, reader, request, emit, keep_going,
+			connection);
 	cJSON_Delete(request);
 }
 
@@ -192,18 +169,10 @@ static void connection_end(struct connection *connection)
 
 static void serve_with_reader(struct connection *connection)
 {
-	struct daemon *daemon = connection->daemon;
-	struct generation *generation;
 	struct reader *reader;
 	struct err err;
-	enum err_code code;
 
-	uv_mutex_lock(&daemon->mutex);
-	generation = generation_hold(daemon->generation);
-	uv_mutex_unlock(&daemon->mutex);
-	code = reader_open(&reader, generation->config->state_dir, daemon->clock, &err);
-	generation_release(generation);
-	if (code != ERR_OK) {
+	if (daemon_open_reader(connection->daemon, &reader, &err) != ERR_OK) {
 		emit_error(connection, 1, err.text, false);
 		return;
 	}

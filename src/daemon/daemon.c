@@ -310,6 +310,8 @@ static enum err_code start_parts(
 	if (code == ERR_OK)
 		code = start_server(daemon, err);
 	if (code == ERR_OK)
+		code = admin_part_start(daemon, err);
+	if (code == ERR_OK)
 		code = control_socket_start(daemon, err);
 	return code;
 }
@@ -328,8 +330,9 @@ static int64_t pending_of(const struct names *names)
 static void say_started(struct daemon *daemon, int64_t pending)
 {
 	const struct config *config = daemon->generation->config;
-	struct buf listen = BUF_INIT;
+	struct buf listen = BUF_INIT, admin = BUF_INIT;
 
+	admin_part_addresses(daemon, &admin);
 	for (size_t i = 0; i < config->intake.listen.count; i++)
 		buf_addf(&listen, "%s%s", i ? ", " : "",
 			http_server_address(daemon->server, i));
@@ -338,8 +341,9 @@ static void say_started(struct daemon *daemon, int64_t pending)
 	if (daemon->intake_only)
 		event_intake_only();
 	log_info("started", "version", LEADRELAY_VERSION, "listen", buf_str(&listen),
-		"tls", config->intake.tls_certificate ? "yes" : "no", "state_dir",
-		config->state_dir, "synchronous", "FULL", "sources",
+		"tls", config->intake.tls_certificate ? "yes" : "no", "admin",
+		admin.len ? buf_str(&admin) : NULL, "state_dir", config->state_dir,
+		"synchronous", "FULL", "sources",
 		log_num((int64_t)config->source_count, (char[LOG_NUMBER_SIZE]){0}),
 		"destinations",
 		log_num((int64_t)config->destination_count, (char[LOG_NUMBER_SIZE]){0}),
@@ -349,6 +353,7 @@ static void say_started(struct daemon *daemon, int64_t pending)
 				    : "accepting and delivering",
 		buf_str(&listen));
 	buf_finish(&listen);
+	buf_finish(&admin);
 }
 
 static enum err_code start(struct daemon *daemon, struct err *err)

@@ -2,13 +2,14 @@
  * daemon: the parts of leadrelayd and what they share. Private to the program.
  *
  * Threads: the loop thread runs everything here but what is said otherwise; the store has
- * its own; each operator's connection has one (control_socket.c); files are read on
- * libuv's workers. What belongs to the loop is touched by the loop only: a control thread
- * crosses over (crossing.c) and waits.
+ * its own; each operator's connection has one (control_socket.c), the API two
+ * (admin.h); files are read on libuv's workers. What belongs to the loop is touched by
+ * the loop only: a control thread crosses over (crossing.c) and waits.
  */
 #ifndef LEADRELAY_DAEMON_DAEMON_H
 #define LEADRELAY_DAEMON_DAEMON_H
 
+#include "leadrelay/admin.h"
 #include "leadrelay/clock.h"
 #include "leadrelay/config.h"
 #include "leadrelay/control.h"
@@ -86,6 +87,7 @@ enum unfinished {
 	UNFINISHED_REPORT = 1 << 12,
 	UNFINISHED_PRUNE = 1 << 13,
 	UNFINISHED_SAMPLE = 1 << 14,
+	UNFINISHED_ADMIN = 1 << 15,
 };
 
 #define CONTROL_SERVED 8
@@ -112,6 +114,7 @@ struct daemon {
 	struct intake *intake;
 	struct http_server_handler intake_handler;
 	struct http_server *server;
+	struct admin *admin;
 
 	bool relay_holds; /* relay, intake: each holds generation */
 	bool intake_holds;
@@ -216,6 +219,19 @@ extern const struct control_live
 enum err_code crossing_start(struct daemon *daemon, struct err *err);
 void crossing_stop(struct daemon *daemon);   /* who waits, and who comes, is refused */
 bool daemon_stopping(struct daemon *daemon); /* any thread */
+
+/* ---- execute.c: an operator's request, on a thread that is not the loop's ---- */
+
+enum err_code daemon_open_reader(
+	struct daemon *daemon, struct reader **out, struct err *err);
+void daemon_execute(struct daemon *daemon, struct reader *reader, const cJSON *request,
+	control_emit emit, bool (*keep_going)(void *ctx), void *ctx);
+
+/* ---- admin_part.c ---- */
+
+enum err_code admin_part_start(struct daemon *daemon, struct err *err);
+/* Where it listens, in words; nothing when it does not. */
+void admin_part_addresses(const struct daemon *daemon, struct buf *out);
 
 /* ---- events.c: what the operator reads in the log ---- */
 

@@ -367,6 +367,9 @@ void event_expiry(const struct daemon *daemon, bool silently)
 		check_expiry("certificate of the intake",
 			http_server_certificate_expires_at(daemon->server), now,
 			silently);
+	if (daemon->admin)
+		check_expiry("certificate of admin",
+			admin_certificate_expires_at(daemon->admin), now, silently);
 }
 
 void events_finish(void)

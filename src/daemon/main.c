@@ -110,7 +110,8 @@ int main(int argc, char **argv)
 	config = load(options.file, &exit_code);
 	if (config) {
 		log_setup(config->log_level, config->log_format, &clock_system);
-		process_prepare(config->intake.max_connections);
+		process_prepare(config->intake.max_connections +
+				config->admin.server.max_connections);
 		exit_code = daemon_run(config);
 	}
 	curl_global_cleanup();

@@ -126,12 +126,15 @@ static void change_over(struct reload *reload)
 static void say_reloaded(struct reload *reload)
 {
 	const struct config *config = reload->fresh->config;
+	struct buf admin = BUF_INIT;
 
+	admin_part_addresses(reload->daemon, &admin);
 	log_info("configuration reloaded", "file", config->file, "sources",
 		log_num((int64_t)config->source_count, (char[LOG_NUMBER_SIZE]){0}),
 		"destinations",
 		log_num((int64_t)config->destination_count, (char[LOG_NUMBER_SIZE]){0}),
-		NULL);
+		"admin", admin.len ? buf_str(&admin) : NULL, NULL);
+	buf_finish(&admin);
 }
 
 static void names_confirmed(struct store_job *job)
@@ -166,14 +169,35 @@ static bool confirm_names(struct reload *reload)
 	return false;
 }
 
+static void tell_kept(void)
+{
+	log_error("intake keeps the settings of a refused configuration", "remedy",
+		"restart leadrelayd", NULL);
+}
+
+/* Both or, as far as that can be, none. */
+static enum err_code configure_servers(
+	struct daemon *daemon, const struct config *config, struct err *err)
+{
+	enum err_code code = http_server_reload(daemon->server, &config->intake, err);
+
+	if (code != ERR_OK)
+		return code;
+	code = admin_configure(daemon->admin, &config->admin, err);
+	if (code != ERR_OK &&
+		http_server_reload(daemon->server, &daemon->generation->config->intake,
+			NULL) != ERR_OK)
+		tell_kept();
+	return code;
+}
+
 static enum err_code configure_parts(struct reload *reload, struct err *err)
 {
 	struct daemon *daemon = reload->daemon;
 	enum err_code code = names_route(&reload->names, err);
 
 	if (code == ERR_OK)
-		code = http_server_reload(
-			daemon->server, &reload->fresh->config->intake, err);
+		code = configure_servers(daemon, reload->fresh->config, err);
 	if (code != ERR_OK)
 		return code;
 	generation_hold(reload->fresh); /* the relay's, released() gives it back */
@@ -181,10 +205,8 @@ static enum err_code configure_parts(struct reload *reload, struct err *err)
 	if (code == ERR_OK)
 		return ERR_OK;
 	generation_release(reload->fresh);
-	if (http_server_reload(
-		    daemon->server, &daemon->generation->config->intake, NULL) != ERR_OK)
-		log_error("intake keeps the settings of a refused configuration",
-			"remedy", "restart leadrelayd", NULL);
+	if (configure_servers(daemon, daemon->generation->config, NULL) != ERR_OK)
+		tell_kept();
 	return code;
 }
 

@@ -30,6 +30,11 @@ static void requests_idle(void *ctx)
 	daemon_stopped(ctx, UNFINISHED_REQUESTS);
 }
 
+static void admin_idle(void *ctx)
+{
+	daemon_stopped(ctx, UNFINISHED_ADMIN);
+}
+
 static void begin_answering(struct daemon *daemon)
 {
 	/* both first: what is idle already says so from within */
@@ -37,10 +42,14 @@ static void begin_answering(struct daemon *daemon)
 		daemon->unfinished |= UNFINISHED_REQUESTS;
 	if (daemon->crossing_async.data)
 		daemon->unfinished |= UNFINISHED_CONTROL;
+	if (daemon->admin)
+		daemon->unfinished |= UNFINISHED_ADMIN;
 	notify("STOPPING=1\nSTATUS=finishing what is under way");
 	control_socket_stop(daemon);
 	if (daemon->server)
 		http_server_drain(daemon->server, REQUESTS_MS, requests_idle, daemon);
+	if (daemon->admin)
+		admin_drain(daemon->admin, REQUESTS_MS, admin_idle, daemon);
 }
 
 static void deliveries_idle(void *ctx)
@@ -104,6 +113,11 @@ static void server_closed(void *ctx)
 	daemon_stopped(ctx, UNFINISHED_SERVER);
 }
 
+static void admin_closed(void *ctx)
+{
+	daemon_stopped(ctx, UNFINISHED_ADMIN);
+}
+
 static void client_closed(void *ctx)
 {
 	daemon_stopped(ctx, UNFINISHED_CLIENT);
@@ -123,6 +137,8 @@ static void begin_closing(struct daemon *daemon)
 		daemon->unfinished |= UNFINISHED_CLIENT;
 	if (daemon->mailer)
 		daemon->unfinished |= UNFINISHED_MAILER;
+	if (daemon->admin && !daemon->control_left_behind)
+		daemon->unfinished |= UNFINISHED_ADMIN;
 	relay_destroy(daemon->relay);
 	if (daemon->server)
 		http_server_close(daemon->server, server_closed, daemon);
@@ -130,6 +146,8 @@ static void begin_closing(struct daemon *daemon)
 		http_client_close(daemon->client, client_closed, daemon);
 	if (daemon->mailer)
 		mail_client_close(daemon->mailer, mailer_closed, daemon);
+	if (daemon->admin && !daemon->control_left_behind)
+		admin_close(daemon->admin, admin_closed, daemon);
 }
 
 static const struct {
@@ -151,6 +169,7 @@ static const struct {
 	{UNFINISHED_SAMPLE, "a sample of the counters"},
 	{UNFINISHED_MAILER, "the mail client's connections"},
 	{UNFINISHED_WATCHDOG, "the store's sign of life"},
+	{UNFINISHED_ADMIN, "the admin page"},
 };
 
 /* Everything accepted is on disk; what hangs is told and left behind. */
@@ -173,14 +192,18 @@ static void took_too_long(uv_timer_t *timer)
 	leave(timer->data);
 }
 
-/* A leadctl that asked for much, or reads slowly, does not keep the end from being
- * recorded. */
+/* A leadctl or a browser that asked for much, or reads slowly, does not keep the end from
+ * being recorded. */
 static void leave_control(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
 
 	uv_timer_start(timer, took_too_long, STOP_MS - CONTROL_MS, 0);
-	daemon->control_left_behind = (daemon->unfinished & UNFINISHED_CONTROL) != 0;
+	if (daemon->phase != PHASE_ANSWERING)
+		return;
+	daemon->control_left_behind =
+		(daemon->unfinished & (UNFINISHED_CONTROL | UNFINISHED_ADMIN)) != 0;
+	daemon->unfinished &= ~(unsigned)UNFINISHED_ADMIN;
 	daemon_stopped(daemon, UNFINISHED_CONTROL);
 }
 

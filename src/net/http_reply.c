@@ -95,6 +95,18 @@ const char *inbound_query(const struct inbound *in, const char *name)
 	return NULL;
 }
 
+bool inbound_query_item(const struct inbound *in, size_t index, const char **name_out,
+	const char **value_out)
+{
+	if (in->query && !in->params)
+		decode_query((struct inbound *)in);
+	if (index >= in->param_count)
+		return false;
+	*name_out = in->params[index].name;
+	*value_out = in->params[index].value;
+	return true;
+}
+
 void inbound_limit_body(struct inbound *in, size_t max)
 {
 	if (max < in->limit)

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 declare -A room_of allowed
 for pair in base:"buf clock err fault json log text uuid" lead:"delivery health lead route schedule settings zone" \
 	store:"batches figures forget keep mails reader samples store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:"csv intake" \
-	relay:relay control:"control import" daemon:config; do
+	relay:relay control:"control import" admin:admin daemon:config; do
 	for header in ${pair#*:}; do room_of[$header]=${pair%%:*}; done
 done
 allowed[base]="base"
@@ -19,7 +19,8 @@ allowed[destinations]="base lead store net notify destinations" # of store: mail
 allowed[intake]="base lead store net intake"
 allowed[relay]="base lead store net notify destinations relay"
 allowed[control]="base lead store net notify report destinations intake relay control daemon" # of daemon: config.h, plain values
-allowed[daemon]="base lead store net notify report destinations intake relay control daemon"
+allowed[admin]="base lead store net notify report destinations intake relay control admin daemon" # of daemon: config.h, plain values
+allowed[daemon]="base lead store net notify report destinations intake relay control admin daemon"
 allowed[leadctl]="base lead store net notify report destinations intake relay control daemon"
 
 bad=0

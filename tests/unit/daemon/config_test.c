@@ -607,13 +607,66 @@ static void a_bad_https_destination_is_told_at_the_line_of_its_key(void **state)
 	refused(30, "    allow_private: true", "not a key of kind dynamics365");
 }
 
-static void what_comes_later_is_told_apart_from_nonsense(void **state)
+static void a_kind_that_does_not_exist_is_told_with_those_that_do(void **state)
 {
 	(void)state;
-	refused(35, "admin: {listen: \"127.0.0.1:8090\"}",
-		":35: admin: not in this version of leadrelay; remove it");
 	refused(32, "    kind: ftp",
 		"\"ftp\" is not a kind of destination; one of dynamics365, ");
+}
+
+static void admin_reaches_its_place(void **state)
+{
+	struct loaded loaded = load_with(35, "admin:\n"
+					     "  listen: [\"[::1]:0\", localhost:8090]\n"
+					     "  token_file: market.token\n"
+					     "  hosts: relay.contoso.com\n");
+	const struct admin_settings *admin;
+
+	(void)state;
+	assert_int_equal(loaded.code, ERR_OK);
+	admin = &loaded.config->admin;
+	assert_true(admin->configured);
+	assert_int_equal(admin->server.listen.count, 2);
+	assert_string_equal(admin->server.listen.items[1], "127.0.0.1:8090");
+	assert_int_equal(admin->tokens.count, 2);
+	assert_string_equal(admin->hosts.items[0], "relay.contoso.com");
+	assert_null(admin->server.tls_certificate);
+	assert_true(admin->server.max_body > 0 && admin->server.request_timeout_ms > 0);
+	for (size_t i = 0; i < loaded.config->warnings.count; i++)
+		assert_null(strstr(loaded.config->warnings.items[i], "admin"));
+	finish(&loaded);
+	loaded = load(good);
+	assert_false(loaded.config->admin.configured);
+	finish(&loaded);
+}
+
+static void admin_beyond_this_machine_needs_a_token_and_is_warned_about_without_tls(
+	void **state)
+{
+	struct loaded loaded = load_with(
+		35, "admin: { listen: \"0.0.0.0:8090\", token_file: market.token }");
+
+	(void)state;
+	assert_int_equal(loaded.code, ERR_OK);
+	assert_has(loaded.config->warnings.items[0],
+		"admin listens beyond this machine without TLS");
+	finish(&loaded);
+	refused(35, "admin: { listen: \"10.0.0.1:8090\" }",
+		":35: admin.listen: an address other machines reach, and no token_file; give "
+		"token_file: a file with a token of at least 16 characters, or listen on "
+		"127.0.0.1");
+	refused(35, "admin: { listen: [\"127.0.0.1:1\", \"[::]:8090\"] }",
+		":35: admin.listen: an address other machines reach");
+	refused(35, "admin: { token_file: market.token }", ":35: admin.listen: missing");
+	refused(35, "admin: { listen: \"127.0.0.1:8090\", token_file: crm.secret }",
+		":35: admin.token_file: a secret of 5 characters is too short");
+	refused(35, "admin: { listen: \"127.0.0.1:8090\", hosts: [\"a:80\"] }",
+		":35: admin.hosts: \"a:80\" is not the name of a host");
+	refused(35,
+		"admin: { listen: \"127.0.0.1:8090\", tls: { certificate: crm.secret } }",
+		":35: admin.tls.key: missing");
+	refused(35, "admin: { listn: \"127.0.0.1:8090\" }",
+		":35: admin.listn: unknown key, did you mean listen?");
 }
 
 static void state_dir_is_found_in_a_bad_file(void **state)
@@ -710,7 +763,10 @@ int main(void)
 		cmocka_unit_test(a_secret_file_open_to_all_is_warned_about),
 		cmocka_unit_test(an_https_destination_reaches_its_place),
 		cmocka_unit_test(a_bad_https_destination_is_told_at_the_line_of_its_key),
-		cmocka_unit_test(what_comes_later_is_told_apart_from_nonsense),
+		cmocka_unit_test(a_kind_that_does_not_exist_is_told_with_those_that_do),
+		cmocka_unit_test(admin_reaches_its_place),
+		cmocka_unit_test(
+			admin_beyond_this_machine_needs_a_token_and_is_warned_about_without_tls),
 		cmocka_unit_test(state_dir_is_found_in_a_bad_file),
 		cmocka_unit_test(an_absent_file_is_told),
 		cmocka_unit_test(every_key_can_be_told),

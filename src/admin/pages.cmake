@@ -1,0 +1,58 @@
+# Makes OUT, a C file with every file below FOLDER as bytes and the table admin_pages[]:
+#
+#   index.html, login.html   /, /login
+#   assets/NAME              /assets/NAME
+#   open/NAME                /assets/open/NAME: seen without a token (what the login page needs)
+#   FILES (openapi.yaml)     /api/v1/NAME
+#
+# cmake -DFOLDER=... -DFILES=... -DOUT=... -P pages.cmake. The same files make the same text, in any folder.
+set(types html text/html css text/css js text/javascript svg image/svg+xml png image/png ico image/x-icon
+	txt text/plain json application/json yaml application/yaml)
+set(rows "")
+set(count 0)
+set(text "/* Made by pages.cmake. */\n#include \"room.h\"\n\n")
+
+function(add_page file path)
+	get_filename_component(extension ${file} LAST_EXT)
+	string(SUBSTRING "${extension}" 1 -1 extension)
+	list(FIND types "${extension}" at)
+	if(at LESS 0)
+		message(FATAL_ERROR "${file}: pages.cmake knows no type for .${extension}")
+	endif()
+	math(EXPR at "${at} + 1")
+	list(GET types ${at} type)
+	if(type MATCHES "^text/")
+		string(APPEND type "; charset=utf-8")
+	endif()
+	file(READ ${file} hex HEX)
+	file(SHA256 ${file} digest)
+	string(SUBSTRING ${digest} 0 32 digest)
+	string(LENGTH "${hex}" len)
+	math(EXPR len "${len} / 2")
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+	set(text "${text}static const unsigned char bytes_${count}[] = {${bytes}0};\n" PARENT_SCOPE)
+	set(rows "${rows}\t{\"${path}\", \"${type}\", bytes_${count}, ${len}, \"\\\"${digest}\\\"\"},\n" PARENT_SCOPE)
+	math(EXPR count "${count} + 1")
+	set(count ${count} PARENT_SCOPE)
+endfunction()
+
+foreach(name index login)
+	string(REPLACE "index" "" path ${name})
+	add_page(${FOLDER}/${name}.html "/${path}")
+endforeach()
+foreach(pair "assets:/assets" "open:/assets/open")
+	string(REPLACE ":" ";" pair ${pair})
+	list(GET pair 0 part)
+	list(GET pair 1 prefix)
+	file(GLOB files LIST_DIRECTORIES false ${FOLDER}/${part}/*)
+	list(SORT files)
+	foreach(file ${files})
+		get_filename_component(name ${file} NAME)
+		add_page(${file} "${prefix}/${name}")
+	endforeach()
+endforeach()
+foreach(file ${FILES})
+	get_filename_component(name ${file} NAME)
+	add_page(${file} "/api/v1/${name}")
+endforeach()
+file(WRITE ${OUT} "${text}\nconst struct page admin_pages[] = {\n${rows}};\nconst size_t admin_page_count = ${count};\n")
