@@ -44,9 +44,10 @@ static void print_row(struct cli *cli, const char *left, const char *text)
 {
 	const int indent = OPTION_WIDTH + 3;
 
-	buf_addf(&cli->out, "  %-*s ", OPTION_WIDTH, left);
 	if (strlen(left) > OPTION_WIDTH)
-		buf_addf(&cli->out, "\n%*s", indent, "");
+		buf_addf(&cli->out, "  %s\n%*s", left, indent, "");
+	else
+		buf_addf(&cli->out, "  %-*s ", OPTION_WIDTH, left);
 	print_words(cli, text, indent, indent);
 }
 
