@@ -18,7 +18,7 @@ make_pair() { # NAME
 make_pair tls
 make_pair app
 cp "$DIR/tls.crt" "$DIR/corporate-ca.pem"
-for secret in marketplace.token website.token admin.token crm.secret crm.password mail.secret smtp.password partner.authorization; do
+for secret in admin.token marketplace.token website.token admin.token crm.secret crm.password mail.secret smtp.password partner.authorization; do
 	echo "a-secret-0123456789" >"$DIR/$secret"
 done
 echo "whsec_$(head -c 24 /dev/urandom | base64)" >"$DIR/partner.secret"
