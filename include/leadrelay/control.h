@@ -29,6 +29,8 @@
 struct control_live {
 	bool (*status)(void *ctx, const char *destination, struct relay_status *out);
 	void (*changed)(void *ctx, int64_t destination); /* rows changed: relay_refresh */
+	void (*came)(
+		void *ctx, int64_t destination); /* rows came: relay_fresh, delivery 0 */
 	void (*park)(void *ctx, const char *destination, const char *why,
 		struct err *err_out); /* why NULL: resume */
 	void (*resume_delivery)(

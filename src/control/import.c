@@ -291,7 +291,7 @@ static void tell_relay(
 		int64_t id = target->source.destinations[i].id;
 
 		if (has_new(batch, id))
-			live->changed(live->ctx, id);
+			live->came(live->ctx, id);
 	}
 	if (has_new(batch, 0))
 		mails_changed(run);

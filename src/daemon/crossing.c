@@ -167,15 +167,21 @@ static void run_changed(struct daemon *daemon, struct crossing *crossing)
 	crossing_done(crossing);
 }
 
-static void live_changed(void *ctx, int64_t destination)
+static void run_came(struct daemon *daemon, struct crossing *crossing)
 {
-	struct daemon *daemon = ctx;
+	relay_fresh(daemon->relay, crossing->id, 0);
+	crossing_done(crossing);
+}
+
+static void tell_relay(struct daemon *daemon, int64_t destination,
+	void (*run)(struct daemon *daemon, struct crossing *crossing))
+{
 	struct crossing *crossing = calloc(1, sizeof(*crossing));
 	bool queued;
 
 	if (!crossing)
 		return; /* the next refill of the window sees it */
-	crossing->run = run_changed;
+	crossing->run = run;
 	crossing->detached = true;
 	crossing->id = destination;
 	uv_mutex_lock(&daemon->mutex);
@@ -183,6 +189,16 @@ static void live_changed(void *ctx, int64_t destination)
 	uv_mutex_unlock(&daemon->mutex);
 	if (!queued)
 		free(crossing);
+}
+
+static void live_changed(void *ctx, int64_t destination)
+{
+	tell_relay(ctx, destination, run_changed);
+}
+
+static void live_came(void *ctx, int64_t destination)
+{
+	tell_relay(ctx, destination, run_came);
 }
 
 static void parked_or_resumed(void *ctx, const struct err *err)
@@ -259,6 +275,7 @@ static bool live_intake_only(void *ctx)
 const struct control_live control_live_daemon = {
 	.status = live_status,
 	.changed = live_changed,
+	.came = live_came,
 	.under_way = live_under_way,
 	.park = live_park,
 	.resume_delivery = live_resume_delivery,

@@ -138,25 +138,6 @@ void window_rescan(struct lane *lane)
 	lane->candidate_at = 0;
 }
 
-void window_clear(struct lane *lane)
-{
-	struct entry *entry, *next;
-
-	for (int i = 0; i < STREAMS; i++) {
-		for (entry = lane->streams[i].waiting; entry; entry = next) {
-			next = entry->next;
-			DL_DELETE(lane->streams[i].waiting, entry);
-			entry_forget(lane, entry);
-		}
-		lane->streams[i].count = 0;
-	}
-	if (lane->candidate)
-		entry_forget(lane, lane->candidate);
-	lane->candidate = NULL;
-	lane->window_epoch++;
-	window_rescan(lane);
-}
-
 /* The ring keeps the newest; who falls out is found among the never tried. */
 void window_fresh(struct lane *lane, int64_t delivery)
 {
@@ -167,6 +148,28 @@ void window_fresh(struct lane *lane, int64_t delivery)
 	}
 	lane->fresh[(lane->fresh_head + lane->fresh_count++) % FRESH_RING] = delivery;
 	lane->none_waiting = false;
+}
+
+/* What waits is claimed anew; who was fresh is still so. */
+void window_clear(struct lane *lane)
+{
+	struct entry *entry, *next;
+
+	for (int i = 0; i < STREAMS; i++) {
+		for (entry = lane->streams[i].waiting; entry; entry = next) {
+			next = entry->next;
+			DL_DELETE(lane->streams[i].waiting, entry);
+			if (i == STREAM_FRESH)
+				window_fresh(lane, entry->claimed.delivery);
+			entry_forget(lane, entry);
+		}
+		lane->streams[i].count = 0;
+	}
+	if (lane->candidate)
+		entry_forget(lane, lane->candidate);
+	lane->candidate = NULL;
+	lane->window_epoch++;
+	window_rescan(lane);
 }
 
 /* A digest's window ends by the clock, as a retry does: both are looked through. */
@@ -398,6 +401,14 @@ static void candidate_read(struct lane *lane, struct claim *claim)
 	lane->candidate_at = lane->candidate ? 0 : relay_now(lane->relay) + SOON_MS;
 }
 
+/* It was asked before the window was emptied. */
+static void claim_outdated(struct claim *claim)
+{
+	for (size_t i = 0; claim->stream == STREAM_FRESH && i < claim->job.id_count; i++)
+		window_fresh(claim->lane, claim->ids[i]);
+	window_rescan(claim->lane);
+}
+
 static void claim_done(struct store_job *job)
 {
 	struct claim *claim = (struct claim *)job;
@@ -414,7 +425,7 @@ static void claim_done(struct store_job *job)
 	if (job->code != ERR_OK)
 		claim_failed(claim);
 	else if (!current)
-		window_rescan(lane);
+		claim_outdated(claim);
 	else if (single)
 		candidate_read(lane, claim);
 	else

@@ -565,6 +565,11 @@ static void live_changed(void *ctx, int64_t destination)
 	relay_refresh(((struct sim *)ctx)->node.relay, destination);
 }
 
+static void live_came(void *ctx, int64_t destination)
+{
+	relay_fresh(((struct sim *)ctx)->node.relay, destination, 0);
+}
+
 struct answer {
 	bool there;
 	struct err err;
@@ -653,6 +658,7 @@ struct control_options node_control(struct sim *sim)
 
 	live = (struct control_live){.status = live_status,
 		.changed = live_changed,
+		.came = live_came,
 		.under_way = live_under_way,
 		.park = live_park,
 		.resume_delivery = live_resume,

@@ -83,6 +83,42 @@ static void a_fresh_lead_waits_for_no_backlog(void **state)
 	assert_true(rig_row(&rig, 0).pending > 300);
 }
 
+/* Rows change behind the relay's back, again and again (a replay, an erasure): what waits
+ * is claimed anew, and the fresh lead is still a fresh one. */
+static void a_fresh_lead_stays_one(void **state)
+{
+	(void)state;
+	rig.answer = slow_at_four;
+	for (int i = 0; i < 700; i++)
+		rig_accept(&rig, 1, false);
+	rig_run(&rig, 10000);
+	rig_accept(&rig, 1, true);
+	for (int i = 0; i < 40; i++) {
+		relay_refresh(rig.relay, rig.ids[0]);
+		rig_run(&rig, 100);
+	}
+	assert_int_equal(rig.seen[700], 1);
+	assert_true(rig_row(&rig, 0).pending > 300);
+}
+
+/* ... also while its claim is under way. */
+static void a_fresh_lead_stays_one_while_claimed(void **state)
+{
+	(void)state;
+	rig.answer = slow_at_four;
+	for (int i = 0; i < 700; i++)
+		rig_accept(&rig, 1, false);
+	rig_run(&rig, 10000);
+	rig.store_stuck = true;
+	rig_accept(&rig, 1, true);
+	rig_run(&rig, 100);
+	relay_refresh(rig.relay, rig.ids[0]);
+	rig.store_stuck = false;
+	rig_run(&rig, 4000);
+	assert_int_equal(rig.seen[700], 1);
+	assert_true(rig_row(&rig, 0).pending > 300);
+}
+
 /* All but the newest hundred fail for themselves, again and again. */
 static void old_ones_fail(
 	struct rig *r, const struct rig_asked *asked, struct rig_reply *reply)
@@ -185,6 +221,10 @@ int main(void)
 			a_backlog_is_found_without_being_told, open_one, close_it),
 		cmocka_unit_test_setup_teardown(
 			a_fresh_lead_waits_for_no_backlog, open_one, close_it),
+		cmocka_unit_test_setup_teardown(
+			a_fresh_lead_stays_one, open_one, close_it),
+		cmocka_unit_test_setup_teardown(
+			a_fresh_lead_stays_one_while_claimed, open_one, close_it),
 		cmocka_unit_test_setup_teardown(
 			retries_leave_half_to_the_never_tried, open_one, close_it),
 		cmocka_unit_test_setup_teardown(
