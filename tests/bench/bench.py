@@ -12,10 +12,16 @@ import sys
 import time
 
 import figures
+import growth
+import latency
+import peers
 import profile_relay
 from lab import CORES, Lab, Trouble
 
 OTHERS_MOST = 0.05  # of the machine
+ALL = {**figures.FIGURES, **latency.LATENCY, **peers.PEERS}
+
+HEADING = ['figure', 'ours', 'yardstick', 'ratio', 'goal', 'least', 'met']
 
 
 def number(value, unit):
@@ -34,9 +40,8 @@ def row(one):
     return [one['title'], number(one['ours'], one['unit']), theirs, shown, *bounds, met]
 
 
-def table(results):
-    rows = [['figure', 'ours', 'yardstick', 'ratio', 'goal', 'least', 'met']] + [row(one) for one in results]
-    widths = [max(len(line[i]) for line in rows) for i in range(7)]
+def table(rows):
+    widths = [max(len(line[i]) for line in rows) for i in range(len(rows[0]))]
     lines = ['  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in rows]
     lines.insert(1, '  '.join('-' * width for width in widths))
     return '\n'.join(lines)
@@ -54,6 +59,8 @@ def options():
     parser.add_argument('--build', required=True)
     parser.add_argument('--quick', action='store_true')
     parser.add_argument('--full', action='store_true')
+    parser.add_argument('--peers', action='store_true')
+    parser.add_argument('--growth', action='store_true')
     parser.add_argument('--only')
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--store')
@@ -66,13 +73,15 @@ def options():
 
 
 def chosen(args):
-    if not args.only:
-        return list(figures.QUICK if args.quick or not args.full else figures.FIGURES)
-    names = args.only.split(',')
+    names = args.only.split(',') if args.only else []
     for name in names:
-        if name not in figures.FIGURES:
-            raise Trouble(f"there is no figure '{name}'; there are: {', '.join(figures.FIGURES)}")
-    return names
+        if name not in ALL:
+            raise Trouble(f"there is no figure '{name}'; there are: {', '.join(ALL)}")
+    if args.full:
+        names += [*figures.FIGURES, *latency.LATENCY]
+    elif args.quick or not (names or args.peers):
+        names += figures.QUICK
+    return list(dict.fromkeys(names + list(peers.PEERS if args.peers else ())))
 
 
 def judge(results):
@@ -96,29 +105,40 @@ def run(args, lab):
         for name in args.profile.split(','):
             print('\n'.join(profile_relay.report(bench, name)), flush=True)
         return 0
-    results = []
+    if args.growth:
+        names = chosen(args) if args.only or args.full or args.peers else []
+    else:
+        names = chosen(args)
+    results, rows = [], []
     try:
-        for one in figures.measure(bench, chosen(args)):
+        for one in figures.measure(bench, ALL, names):
             print('  ' + '  '.join(cell for cell in row(one) if cell), file=sys.stderr, flush=True)
             results.append(one)
+        if args.growth or args.full:
+            for one in growth.measure(bench):
+                print('  ' + '  '.join(growth.cells(one)), file=sys.stderr, flush=True)
+                rows.append(one)
     finally:
-        kind['busy'] = judge(results)
-        if args.json and results:
-            pathlib.Path(args.json).write_text(json.dumps({'machine': kind, 'figures': results}, indent=1) + '\n')
+        kind['busy'] = judge(results + rows)
+        if args.json and results + rows:
+            pathlib.Path(args.json).write_text(json.dumps({'machine': kind, 'figures': results, 'growth': rows}, indent=1) + '\n')
     if kind['busy'] and not args.even_if_busy:
         print(f"tools/bench: no report: {kind['busy']}. Try again when it is idle, or with --even-if-busy", file=sys.stderr)
         return 1
     print(f"\n{kind['cpu']}, {kind['cores']} cores, Linux {kind['kernel']}, {kind['file_system']}, {kind['date'][:10]}")
     if kind['busy']:
         print(f"NOT A FAIR MEASUREMENT: {kind['busy']}")
-    print('\n' + table(results))
+    if results:
+        print('\n' + table([HEADING] + [row(one) for one in results]))
+    if rows:
+        print('\n' + table([growth.HEADING] + [growth.cells(one) for one in rows]))
     return 0
 
 
 def main():
     args = options()
     if args.list:
-        print('\n'.join(f'{name:14}{figure.__doc__}' for name, figure in figures.FIGURES.items()))
+        print('\n'.join(f'{name:14}{figure.__doc__}' for name, figure in ALL.items()))
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()

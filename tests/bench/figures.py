@@ -13,7 +13,7 @@ import statistics
 import threading
 import time
 
-from lab import BEARER, LEAD, Load, Relay, Sink, Trouble, Watch, wait_until
+from lab import BEARER, LEAD, Load, Relay, Sink, Trouble, Watch, free_port, listens, wait_until
 
 median = statistics.median
 
@@ -31,8 +31,8 @@ class Bench:
     # ---- ours ----
 
     @contextlib.contextmanager
-    def relay(self, delivering, state=None, **options):
-        relay = Relay(self.lab, self.sink.url if delivering else self.sink.closed_url, state, **options)
+    def relay(self, delivering, state=None, sink_url=None, **options):
+        relay = Relay(self.lab, sink_url or (self.sink.url if delivering else self.sink.closed_url), state, **options)
         try:
             relay.start()
             yield relay
@@ -255,8 +255,6 @@ def single(bench):
 
 def server(bench):
     """leads accepted, no drain / our own server without a store"""
-    from lab import free_port
-
     def theirs():
         port = free_port()
         child = bench.lab.start([bench.lab.program('no_store'), '-p', port])
@@ -268,14 +266,6 @@ def server(bench):
 
     pairs = bench.pairs_of(lambda: bench.acked(64)['rate'], theirs)
     yield compared('accepted, no drain, 64 connections', 'leads/s', pairs, 'our server without a store', None, None)
-
-
-def listens(port):
-    try:
-        socket.create_connection(('127.0.0.1', port), 1).close()
-        return True
-    except OSError:
-        return False
 
 
 def memory(bench):
@@ -343,12 +333,12 @@ FIGURES = {figure.__name__: figure for figure in (
 QUICK = ('drain', 'acked', 'together', 'single')
 
 
-def measure(bench, names):
+def measure(bench, figures, names):
     for name in names:
         bench.say(f'measuring: {name}')
         watch = Watch()
         with watch:
-            results = list(FIGURES[name](bench))
+            results = list(figures[name](bench))
         for one in results:
             one.update(figure=name, others=watch.share(), steal=watch.stolen(), seconds=watch.elapsed)
             yield one

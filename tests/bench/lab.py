@@ -36,6 +36,14 @@ def free_port():
         return one.getsockname()[1]
 
 
+def listens(port):
+    try:
+        socket.create_connection(('127.0.0.1', port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def wait_until(what, holds, seconds=30, every=0.02):
     until = time.monotonic() + seconds
     while not holds():
@@ -196,14 +204,7 @@ class Sink:
         if not nginx:
             raise Trouble('nginx is missing; tools/install-deps --bench installs it')
         self.child = lab.start([nginx, '-p', lab.dir, '-e', lab.dir / 'nginx.log', '-c', conf], log=lab.dir / 'nginx.out')
-        wait_until(f'nginx answers ({lab.tail("nginx.out")})', self.answers, 10)
-
-    def answers(self):
-        try:
-            with socket.create_connection(('127.0.0.1', self.port), 1):
-                return True
-        except OSError:
-            return False
+        wait_until(f'nginx answers ({lab.tail("nginx.out")})', lambda: listens(self.port), 10)
 
     def requests(self):
         """How many it took so far (this question among them)."""
@@ -314,9 +315,11 @@ sources:
         self.ctl('check')
 
     def resume(self):
-        if self.status()['destinations'][0]['state'] != 'open':
-            self.ctl('destinations', 'resume', 'crm')
-            wait_until('crm is open', lambda: self.status()['destinations'][0]['state'] == 'open', 20)
+        """Opens what an earlier measurement left throttled."""
+        closed = [one['name'] for one in self.status()['destinations'] if one['state'] != 'open']
+        for name in closed:
+            self.ctl('destinations', 'resume', name)
+        wait_until('all are open', lambda: all(one['state'] == 'open' for one in self.status()['destinations']), 20)
 
     def memory(self):
         """MB resident now, and at most so far."""
