@@ -317,8 +317,8 @@ const struct key destination_keys[] = {
 		.scalar = take_url,
 		.own = true,
 		AT(url),
-		.allowed = "an https address, such as "
-			   "https://contoso.crm4.dynamics.com"},
+		.allowed = "an https address, such as https://contoso.crm4.dynamics.com "
+			   "(dynamics365) or https://hooks.example.com/leads (https)"},
 	{.name = "api_version",
 		.scalar = take_api_version,
 		.fallback = "v9.2",

@@ -17,6 +17,17 @@ static enum err_code is_there(const char *name, struct err *err)
 		name);
 }
 
+static enum err_code is_no_file(const char *name, const struct stat *st, struct err *err)
+{
+	return err_set(err, ERR_INVALID,
+		"%s is %s, and nothing but a file is replaced; name %s", name,
+		S_ISLNK(st->st_mode)   ? "a symbolic link"
+		: S_ISDIR(st->st_mode) ? "a folder"
+				       : "no file",
+		S_ISLNK(st->st_mode) ? "the file that it leads to, or another"
+				     : "another file");
+}
+
 static enum err_code split(struct new_file *out, const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
@@ -84,8 +95,11 @@ enum err_code new_file_begin(struct new_file *out, const char *path, bool force,
 			err_set(&mine, ERR_INVALID,
 				"%s belongs to the relay itself; name a file elsewhere",
 				path);
-		else if (fstatat(file.dir, file.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			 (!force || !S_ISREG(st.st_mode)))
+		else if (fstatat(file.dir, file.name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			open_partial(&file, &mine);
+		else if (!S_ISREG(st.st_mode))
+			is_no_file(path, &st, &mine);
+		else if (!force)
 			is_there(path, &mine);
 		else
 			open_partial(&file, &mine);

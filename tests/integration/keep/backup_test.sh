@@ -44,6 +44,11 @@ expect_text "why not" "$ERR" '--force'
 equal "$(sha256sum up.db)" "$sum"
 expect_exit 0 ctl backup --force up.db
 expect_text "in words" "$OUT" '80 leads, .* read again and whole'
+ln -s up.db link.db
+for force in "" --force; do
+	expect_exit 2 ctl backup $force link.db
+	expect_text "a link $force" "$ERR" 'link.db is a symbolic link.*name the file that it leads to'
+done
 expect_exit 1 ctl backup "$DIR/nowhere/up.db"
 expect_exit 2 ctl backup "$DIR/"
 for own in outbox.db outbox.db-wal lock control.sock; do # what the relay lives on is never replaced
