@@ -69,19 +69,20 @@ struct restored {
 	int64_t again;        /* pending, to destinations that recognise what they have */
 	int64_t tombstones;   /* taken over from the outbox that was there */
 	int64_t forgotten;    /* leads erased again */
+	int64_t others;       /* leads of others that lost a forgotten person's address */
 	char aside[96];       /* name in state_dir of the outbox that was there; "" */
 	char difference[512]; /* as in kept_file */
 	char unread[128]; /* why nothing was taken over from the outbox that was there; ""
 			   */
 };
 
-/* Makes the backup open at fd (and at wal_fd, -1: none, the WAL beside it) the outbox of
- * state_dir; what is there is kept under another name. The caller holds the lock. An
- * error: nothing is changed, but the backup may be damaged (ERR_CORRUPT), newer than this
- * program (ERR_INVALID), or the disk full. Killed, it leaves the one outbox or the
- * other. */
-enum err_code store_restore(const char *state_dir, const struct clock *clock, int fd,
-	int wal_fd, const struct keep_progress *progress, struct restored *out,
-	struct err *err);
+/* Makes the backup that the user calls name, open at fd (and at wal_fd, -1: none, the WAL
+ * beside it) the outbox of state_dir; what is there is kept under another name. The
+ * caller holds the lock. An error: nothing is changed, but the backup may be damaged
+ * (ERR_CORRUPT), newer than this program (ERR_INVALID), or the disk full. Killed, it
+ * leaves the one outbox or the other. */
+enum err_code store_restore(const char *state_dir, const struct clock *clock,
+	const char *name, int fd, int wal_fd, const struct keep_progress *progress,
+	struct restored *out, struct err *err);
 
 #endif

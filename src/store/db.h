@@ -66,6 +66,7 @@ struct db {
 
 struct db_options {
 	const char *path;
+	const char *name; /* of the file that path is a copy of: for errors; NULL: path */
 	const char *vfs;
 	const struct clock *clock;
 	bool readonly;

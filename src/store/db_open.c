@@ -90,9 +90,24 @@ static enum err_code verify_pragmas(struct db *db, struct err *err)
 #define OTHER_FILE \
 	"this is not an outbox of leadrelay; nothing was changed. Move the file away, or name" \
 	" another state_dir"
+#define OTHER_COPY "this is not an outbox of leadrelay, and no backup of one"
+#define DAMAGED_FILE \
+	"the file is damaged or no database; nothing was changed. Bring a backup back" \
+	" (`leadctl restore FILE`), or what can still be read (`leadctl salvage FILE`); the" \
+	" files that are there are kept"
+#define DAMAGED_COPY \
+	"it is damaged or no database. Take another backup, or bring back what can still be" \
+	" read of it (`leadctl salvage FILE`, then restore FILE.salvaged)"
+#define DAMAGED_WAL \
+	"nothing was changed. Bring back what stands before and behind the damage (`leadctl" \
+	" salvage FILE`), or a backup (`leadctl restore FILE`); the files that are there are" \
+	" kept"
+#define DAMAGED_COPY_WAL \
+	"bring back what stands before and behind the damage (`leadctl salvage FILE`, then" \
+	" restore FILE.salvaged), or take another backup"
 
 /* Reads only. Whether the file is ours (or new and empty) and not from the future. */
-static enum err_code recognise(struct db *db, struct err *err)
+static enum err_code recognise(struct db *db, bool copy, struct err *err)
 {
 	char application[32];
 	char objects[32];
@@ -108,7 +123,7 @@ static enum err_code recognise(struct db *db, struct err *err)
 	if (strtol(application, NULL, 10) == DB_APPLICATION_ID)
 		return ERR_OK;
 	if (strcmp(application, "0") != 0 || strcmp(objects, "0") != 0)
-		return err_set(err, ERR_INVALID, OTHER_FILE);
+		return err_set(err, ERR_INVALID, copy ? OTHER_COPY : OTHER_FILE);
 	return ERR_OK;
 }
 
@@ -175,7 +190,7 @@ static enum err_code set_up_writer(
 		options->wal_limit);
 	code = db_exec(db, writer_pragmas, err);
 	if (code == ERR_OK)
-		code = recognise(db, err);
+		code = recognise(db, options->name != NULL, err);
 	if (code == ERR_OK)
 		code = migrate(db, err);
 	if (code == ERR_OK)
@@ -198,7 +213,7 @@ static enum err_code set_up_reader(struct db *db, struct err *err)
 	enum err_code code = db_exec(db, reader_pragmas, err);
 
 	if (code == ERR_OK)
-		code = recognise(db, err);
+		code = recognise(db, false, err);
 	if (code == ERR_OK)
 		code = migrate_check(db, err);
 	if (code == ERR_OK)
@@ -231,24 +246,18 @@ static enum err_code open_sqlite(
 		code = options->readonly ? set_up_reader(db, err)
 					 : set_up_writer(db, options, err);
 	if (code == ERR_CORRUPT)
-		return err_wrap(err,
-			"the file is damaged or no database; nothing was changed. Bring a backup"
-			" back (`leadctl restore FILE`), or what can still be read"
-			" (`leadctl salvage FILE`); the files that are there are kept");
+		return err_wrap(err, "%s", options->name ? DAMAGED_COPY : DAMAGED_FILE);
 	return code;
 }
 
 /* Before SQLite sees it: opening overwrites what stands behind the damage. */
 static enum err_code check_wal(const struct db_options *options, struct err *err)
 {
-	enum err_code code = wal_check(options->path, options->vfs, err);
+	enum err_code code = wal_check(options->path, options->name, options->vfs, err);
 
 	if (code == ERR_CORRUPT)
-		err_set(err, code,
-			"%s; nothing was changed. Bring back what stands before and behind the"
-			" damage (`leadctl salvage FILE`), or a backup (`leadctl restore FILE`);"
-			" the files that are there are kept",
-			err->text);
+		err_set(err, code, "%s; %s", err->text,
+			options->name ? DAMAGED_COPY_WAL : DAMAGED_WAL);
 	return code;
 }
 
@@ -275,7 +284,8 @@ enum err_code db_open(struct db **out, const struct db_options *options, struct 
 		code = open_sqlite(db, options, &mine);
 	if (code != ERR_OK) {
 		db_close(db);
-		return err_set(err, code, "opening %s: %s", options->path, mine.text);
+		return err_set(err, code, "opening %s: %s",
+			options->name ? options->name : options->path, mine.text);
 	}
 	*out = db;
 	return ERR_OK;

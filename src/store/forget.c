@@ -296,7 +296,7 @@ static enum whose judge(sqlite3_stmt *stmt, const char *email, struct lead *lead
 	return OTHERS;
 }
 
-static enum err_code forget_lead(
+enum err_code person_erase_from(
 	struct db *db, struct job_forget *job, int64_t seq, struct err *err)
 {
 	sqlite3_stmt *stmt = db_stmt(db, SQL_FORGET_GET);
@@ -349,7 +349,7 @@ static enum err_code forget_run(struct store_job *base, struct db *db, struct er
 
 	job->erased = job->blanked = job->notifications = 0;
 	for (size_t i = 0; i < job->count && code == ERR_OK; i++) {
-		code = forget_lead(db, job, job->leads[i], err);
+		code = person_erase_from(db, job, job->leads[i], err);
 		FAULT_POINT("forget.mid_batch");
 	}
 	return code;
@@ -373,7 +373,8 @@ static const struct {
 	{SQL_FORGET_LAST_NOTICE, SQL_FORGET_NOTICES},
 	{SQL_FORGET_LAST_DESTINATION, SQL_FORGET_DESTINATIONS},
 };
-#define TABLE_FINGERPRINTS ((int)(sizeof(texts) / sizeof(texts[0])))
+_Static_assert(sizeof(texts) / sizeof(texts[0]) == PERSON_FINGERPRINTS,
+	"fingerprints come behind the texts");
 
 static enum err_code blank_texts(
 	struct db *db, struct job_forget_texts *job, const char *email, struct err *err)
@@ -415,7 +416,7 @@ static enum err_code read_fingerprints(struct db *db, const struct forget_place 
 	while ((row = db_next(db, stmt, err)) == DB_ROW) {
 		struct forget_place *place = &rows[*count];
 
-		*place = (struct forget_place){.table = TABLE_FINGERPRINTS,
+		*place = (struct forget_place){.table = PERSON_FINGERPRINTS,
 			.at = sqlite3_column_int64(stmt, 0),
 			.source = sqlite3_column_int64(stmt, 1)};
 		if (sqlite3_column_bytes(stmt, 2) == sizeof(place->hash))
@@ -454,9 +455,9 @@ static enum err_code drop_fingerprints(
 	return code;
 }
 
-static enum err_code texts_run(struct store_job *base, struct db *db, struct err *err)
+enum err_code person_erase_from_texts(
+	struct db *db, struct job_forget_texts *job, struct err *err)
 {
-	struct job_forget_texts *job = JOB_OF(job_forget_texts, base);
 	char *email = lowered(job->email);
 	enum err_code code;
 
@@ -464,10 +465,15 @@ static enum err_code texts_run(struct store_job *base, struct db *db, struct err
 	job->more = true;
 	if (!email)
 		return err_set(err, ERR_NOMEM, "erasing: out of memory");
-	code = job->place.table < TABLE_FINGERPRINTS ? blank_texts(db, job, email, err)
-						     : drop_fingerprints(db, job, err);
+	code = job->place.table < PERSON_FINGERPRINTS ? blank_texts(db, job, email, err)
+						      : drop_fingerprints(db, job, err);
 	free(email);
 	return code;
+}
+
+static enum err_code texts_run(struct store_job *base, struct db *db, struct err *err)
+{
+	return person_erase_from_texts(db, JOB_OF(job_forget_texts, base), err);
 }
 
 /* Not before: a batch that failed, or is run again, starts where it started. */

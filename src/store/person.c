@@ -26,17 +26,104 @@ static bool goes_on(const char *behind, size_t len)
 	       (isalnum((unsigned char)*behind) || (unsigned char)*behind >= 0x80);
 }
 
+/* As in JSON: \n, \u001f. */
+static bool escape_ends(const char *bytes, size_t at)
+{
+	if (at >= 2 && bytes[at - 2] == '\\')
+		return strchr("nrtbf", bytes[at - 1]) != NULL;
+	if (at < 6 || bytes[at - 6] != '\\' || bytes[at - 5] != 'u')
+		return false;
+	for (size_t i = at - 4; i < at; i++)
+		if (!isxdigit((unsigned char)bytes[i]))
+			return false;
+	return true;
+}
+
+static bool begins(const char *bytes, size_t at)
+{
+	return at == 0 || bytes[at - 1] == '\0' ||
+	       !in_address((unsigned char)bytes[at - 1]) || escape_ends(bytes, at);
+}
+
 static const char *find(const char *bytes, size_t len, const char *email)
 {
 	size_t size = strlen(email);
 
 	for (size_t at = 0; size > 0 && at + size <= len; at++)
-		if (strncasecmp(bytes + at, email, size) == 0 &&
-			(at == 0 || bytes[at - 1] == '\0' ||
-				!in_address((unsigned char)bytes[at - 1])) &&
+		if (strncasecmp(bytes + at, email, size) == 0 && begins(bytes, at) &&
 			!goes_on(bytes + at + size, len - at - size))
 			return bytes + at;
 	return NULL;
+}
+
+/* ---- what looks like an address ---- */
+
+#define LOCAL_MAX 64
+#define DOMAIN_MAX 255
+
+static bool in_local(unsigned char c)
+{
+	return c > ' ' && c != 0x7f && strchr("\"(),:;<>@[]\\", c) == NULL;
+}
+
+static bool in_domain(unsigned char c)
+{
+	return isalnum(c) || c >= 0x80 || c == '.' || c == '-' || c == '_';
+}
+
+struct cut {
+	const char *bytes;
+	size_t first, sign; /* of the longest local part; the at sign */
+	bool (*each)(void *ctx, const char *address);
+	void *ctx;
+};
+
+/* With every beginning that a whole address may have. */
+static bool cut_at(const struct cut *cut, size_t end)
+{
+	char address[LOCAL_MAX + 1 + DOMAIN_MAX + 1];
+
+	for (size_t at = cut->first; at < cut->sign; at++) {
+		if (!begins(cut->bytes, at))
+			continue;
+		memcpy(address, cut->bytes + at, end - at);
+		address[end - at] = '\0';
+		if (!cut->each(cut->ctx, address))
+			return false;
+	}
+	return true;
+}
+
+static bool cut_out(struct cut *cut, size_t len)
+{
+	const char *bytes = cut->bytes;
+	size_t end = cut->sign + 1;
+
+	cut->first = cut->sign;
+	while (cut->first > 0 && cut->sign - cut->first < LOCAL_MAX &&
+		in_local((unsigned char)bytes[cut->first - 1]))
+		cut->first--;
+	while (end < len && end - cut->sign <= DOMAIN_MAX &&
+		in_domain((unsigned char)bytes[end])) {
+		end++;
+		if (!goes_on(bytes + end, len - end) && !cut_at(cut, end))
+			return false;
+	}
+	return true;
+}
+
+void person_addresses(const char *bytes, size_t len,
+	bool (*each)(void *ctx, const char *address), void *ctx)
+{
+	struct cut cut = {.bytes = bytes, .each = each, .ctx = ctx};
+	const char *sign = bytes;
+
+	while (bytes && (sign = memchr(sign, '@', len - (size_t)(sign - bytes)))) {
+		cut.sign = (size_t)(sign - bytes);
+		if (!cut_out(&cut, len))
+			return;
+		sign++;
+	}
 }
 
 bool person_named(const char *bytes, size_t len, const char *email)

@@ -5,8 +5,8 @@
  *      was touched so far
  *   2. what the present outbox knows and the backup does not: who asked to be forgotten,
  *      which reports were made
- *   3. forgotten persons are erased again; what could be delivered twice, to destinations
- *      that keep no key, is held, and so are mails
+ *   3. forgotten persons are erased again, from others' leads and texts, too; what could
+ * be delivered twice, to destinations that keep no key, is held, and so are mails
  *   4. it takes the present one's place, which is kept (install.h)
  */
 #include "install.h"
@@ -15,6 +15,7 @@
 #include "leadrelay/keep.h"
 #include "mailing.h"
 #include "match.h"
+#include "mention.h"
 #include "person.h"
 #include "reading.h"
 #include "wal.h"
@@ -37,12 +38,15 @@
 
 struct restore {
 	const char *state_dir;
+	const char *name; /* of the backup, as the user has it */
 	const struct clock *clock;
 	const struct keep_progress *progress;
 	int64_t now;
 	int schema; /* of the backup */
 	char path[4200], present[4200];
 	struct db *db;
+	struct mention_key *fresh; /* tombstones that the backup had not */
+	size_t fresh_count;
 	struct restored *out;
 };
 
@@ -130,7 +134,8 @@ static enum err_code read_schema(struct restore *restore, int fd, struct err *er
 	unsigned char bytes[4];
 
 	if (pread(fd, bytes, sizeof(bytes), VERSION_AT) != sizeof(bytes))
-		return err_set(err, ERR_CORRUPT, "this is no backup: it is too short");
+		return err_set(err, ERR_CORRUPT, "%s is no backup: it is too short",
+			restore->name);
 	restore->schema = bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 	return ERR_OK;
 }
@@ -159,6 +164,11 @@ static enum err_code verify(struct restore *restore, struct err *err)
 		code = reading_check_counts(
 			reader, note_first, restore->out->difference, err);
 	reader_close(reader);
+	if (code == ERR_CORRUPT)
+		err_wrap(err,
+			"%s is damaged; take another backup, or bring back what can still be "
+			"read of it (`leadctl salvage FILE`, then restore FILE.salvaged)",
+			restore->name);
 	return code;
 }
 
@@ -166,6 +176,7 @@ static enum err_code open_copy(
 	struct restore *restore, int fd, int wal_fd, struct err *err)
 {
 	struct db_options options = {.path = restore->path,
+		.name = restore->name,
 		.clock = restore->clock,
 		.wal_limit = INT64_C(64) << 20};
 	enum err_code code = read_schema(restore, fd, err);
@@ -184,6 +195,30 @@ static enum err_code open_copy(
 
 /* ---- 2: what the present outbox knows ---- */
 
+/* Younger than all that the backup holds, when the backup knows no such young one. */
+static enum err_code note_fresh(
+	struct restore *restore, sqlite3_stmt *read, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(restore->db, SQL_TOMBSTONE_AT);
+	struct mention_key *more;
+	int64_t known = 0;
+	enum err_code code;
+
+	if (sqlite3_column_bytes(read, 0) != sizeof(more->hash))
+		return ERR_OK;
+	db_bind_blob(stmt, 1, sqlite3_column_blob(read, 0), sizeof(more->hash));
+	code = db_int(restore->db, stmt, 0, &known, err);
+	if (code != ERR_OK || known >= sqlite3_column_int64(read, 1))
+		return code;
+	more = realloc(restore->fresh, (restore->fresh_count + 1) * sizeof(*more));
+	if (!more)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	restore->fresh = more;
+	memcpy(more[restore->fresh_count++].hash, sqlite3_column_blob(read, 0),
+		sizeof(more->hash));
+	return ERR_OK;
+}
+
 static enum err_code put_tombstones(
 	struct restore *restore, struct db *from, struct err *err)
 {
@@ -192,12 +227,13 @@ static enum err_code put_tombstones(
 
 	while ((row = db_next(from, read, err)) == DB_ROW) {
 		sqlite3_stmt *stmt = db_stmt(restore->db, SQL_TOMBSTONE_ADD);
-		enum err_code code;
+		enum err_code code = note_fresh(restore, read, err);
 
 		db_bind_blob(stmt, 1, sqlite3_column_blob(read, 0),
 			(size_t)sqlite3_column_bytes(read, 0));
 		sqlite3_bind_int64(stmt, 2, sqlite3_column_int64(read, 1));
-		code = db_run(restore->db, stmt, err);
+		if (code == ERR_OK)
+			code = db_run(restore->db, stmt, err);
 		if (code != ERR_OK) {
 			sqlite3_reset(read);
 			return code;
@@ -308,11 +344,12 @@ static enum err_code learn(struct restore *restore, struct err *err)
 	} else if (code != ERR_OK) {
 		db_rollback(restore->db);
 		restore->out->tombstones = 0;
+		restore->fresh_count = 0;
 		unread(restore, "it is damaged");
 		code = ERR_OK;
 	} else {
 		code = db_commit(restore->db, err);
-		if (wal_check(restore->present, NULL, &why) != ERR_OK)
+		if (wal_check(restore->present, NULL, NULL, &why) != ERR_OK)
 			unread(restore, "its WAL is damaged: only a part was taken over");
 	}
 	db_close(present);
@@ -392,6 +429,19 @@ static enum err_code erase_forgotten(
 	restore->out->forgotten += (int64_t)count;
 	*at = *at + BATCH < last ? *at + BATCH : -1;
 	free(seqs);
+	return code;
+}
+
+static enum err_code erase_mentions(struct restore *restore, struct err *err)
+{
+	struct mentioned mentioned = {0};
+	enum err_code code = going_on(restore, "erasing forgotten persons", 0, err);
+
+	if (code == ERR_OK)
+		code = mention_erase(restore->db, restore->fresh, restore->fresh_count,
+			&mentioned, err);
+	restore->out->forgotten += mentioned.erased;
+	restore->out->others = mentioned.others;
 	return code;
 }
 
@@ -488,6 +538,8 @@ static enum err_code amend(struct restore *restore, struct err *err)
 	if (code == ERR_OK)
 		code = run_batches(restore, erase_forgotten, err);
 	if (code == ERR_OK)
+		code = erase_mentions(restore, err);
+	if (code == ERR_OK)
 		code = run_batches(restore, hold_deliveries, err);
 	if (code == ERR_OK)
 		code = run_batches(restore, hold_mails, err);
@@ -500,12 +552,13 @@ static enum err_code amend(struct restore *restore, struct err *err)
 
 /* ---- all of it ---- */
 
-enum err_code store_restore(const char *state_dir, const struct clock *clock, int fd,
-	int wal_fd, const struct keep_progress *progress, struct restored *out,
-	struct err *err)
+enum err_code store_restore(const char *state_dir, const struct clock *clock,
+	const char *name, int fd, int wal_fd, const struct keep_progress *progress,
+	struct restored *out, struct err *err)
 {
 	struct restored result = {0};
 	struct restore restore = {.state_dir = state_dir,
+		.name = name,
 		.clock = clock,
 		.progress = progress,
 		.now = clock_wall(clock),
@@ -521,6 +574,7 @@ enum err_code store_restore(const char *state_dir, const struct clock *clock, in
 	if (code == ERR_OK)
 		code = amend(&restore, &mine);
 	db_close(restore.db);
+	free(restore.fresh);
 	if (code == ERR_OK)
 		code = going_on(&restore, "installing", 0, &mine);
 	if (code == ERR_OK)

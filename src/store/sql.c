@@ -371,6 +371,23 @@ const char *const sql_text[SQL_COUNT] = {
 		"  WHERE seq >= p.lead AND seq < p.lead + p.leads)"
 		" FROM fingerprint p WHERE (kind, source, hash) > (?1, ?2, ?3)"
 		" ORDER BY kind, source, hash LIMIT ?4",
+	[SQL_MENTION_LEADS] = "SELECT seq, email, fields, extra, problem, raw"
+			      " FROM lead NOT INDEXED WHERE seq > ?1 AND seq <= ?2",
+	[SQL_MENTION_DELIVERIES] = "SELECT error FROM delivery WHERE id > ?1 AND id <= ?2"
+				   " AND instr(error, '@')",
+	[SQL_MENTION_ATTEMPTS] =
+		"SELECT error FROM attempt WHERE delivery > ?1 AND delivery <= ?2"
+		" AND instr(error, '@')",
+	[SQL_MENTION_MAILS] = "SELECT error FROM mail WHERE id > ?1 AND id <= ?2"
+			      " AND instr(error, '@')",
+	[SQL_MENTION_MAIL_ATTEMPTS] =
+		"SELECT error FROM mail_attempt WHERE mail > ?1 AND mail <= ?2"
+		" AND instr(error, '@')",
+	[SQL_MENTION_NOTICES] =
+		"SELECT text, html FROM notice WHERE id > ?1 AND id <= ?2",
+	[SQL_MENTION_DESTINATIONS] =
+		"SELECT error FROM destination WHERE id > ?1 AND id <= ?2"
+		" AND instr(error, '@')",
 
 	/* salvage */
 	[SQL_SALVAGE_ROWS] =

@@ -370,11 +370,13 @@ static enum err_code check_file(sqlite3_file *file, const char *name, struct err
 	return code;
 }
 
-enum err_code wal_check(const char *path, const char *vfs_name, struct err *err)
+enum err_code wal_check(
+	const char *path, const char *shown, const char *vfs_name, struct err *err)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find(vfs_name);
 	sqlite3_file *file = vfs ? calloc(1, (size_t)vfs->szOsFile) : NULL;
 	char name[4300];
+	char shown_name[4300];
 	enum err_code code = ERR_OK;
 	int there = 0;
 	int flags = 0;
@@ -382,13 +384,14 @@ enum err_code wal_check(const char *path, const char *vfs_name, struct err *err)
 	if (!file)
 		return err_set(err, ERR_NOMEM, "reading the WAL: out of memory");
 	sqlite3_snprintf(sizeof(name), name, "%s-wal", path);
+	sqlite3_snprintf(sizeof(shown_name), shown_name, "%s-wal", shown ? shown : path);
 	if (vfs->xAccess(vfs, name, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK)
 		there = 1; /* opening it says why */
 	if (there && vfs->xOpen(vfs, name, file, SQLITE_OPEN_WAL | SQLITE_OPEN_READONLY,
 			     &flags) != SQLITE_OK)
-		code = err_set(err, ERR_IO, "opening %s: disk I/O error", name);
+		code = err_set(err, ERR_IO, "opening %s: disk I/O error", shown_name);
 	else if (there)
-		code = check_file(file, name, err);
+		code = check_file(file, shown_name, err);
 	if (file->pMethods)
 		file->pMethods->xClose(file);
 	free(file);

@@ -54,9 +54,10 @@ enum err_code wal_walk(const struct wal_source *source,
 	void (*take)(void *ctx, const struct wal_frame *frame), void *ctx,
 	struct wal_found *out, struct err *err);
 
-/* The log of the database at path, as the VFS (NULL: the default one) has it. Nobody
- * writes meanwhile. ERR_CORRUPT: damaged; SQLite must not open it, for it would begin to
- * overwrite what stands behind the damage. */
-enum err_code wal_check(const char *path, const char *vfs, struct err *err);
+/* The log of the database at path (called name in errors; NULL: path), as the VFS (NULL:
+ * the default one) has it. Nobody writes meanwhile. ERR_CORRUPT: damaged; SQLite must not
+ * open it, for it would begin to overwrite what stands behind the damage. */
+enum err_code wal_check(
+	const char *path, const char *name, const char *vfs, struct err *err);
 
 #endif

@@ -16,6 +16,7 @@
 struct restore {
 	struct cli *cli;
 	struct store_lock *lock;
+	const char *name;
 	int fd, wal_fd; /* opened with the caller's rights */
 	bool wanted;
 };
@@ -54,8 +55,8 @@ static int work(struct cli *cli, void *ctx, void *result)
 	if (code == ERR_LOCKED)
 		return tell_locked(cli, &err);
 	if (code == ERR_OK)
-		code = store_restore(cli->state_dir, &clock_system, restore->fd,
-			restore->wal_fd, &progress, result, &err);
+		code = store_restore(cli->state_dir, &clock_system, restore->name,
+			restore->fd, restore->wal_fd, &progress, result, &err);
 	store_lock_release(restore->lock);
 	if (restore->wanted) {
 		err_set(&err, ERR_LOCKED, "a daemon (leadrelayd) starts");
@@ -86,6 +87,7 @@ static enum err_code open_backup(
 	struct stat st;
 
 	restore->wal_fd = -1;
+	restore->name = path;
 	restore->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (restore->fd < 0)
 		return err_errno(err, errno, "opening %s", path);
@@ -117,7 +119,8 @@ static void print_json(struct cli *cli, const char *file, const struct restored 
 		int64_t value;
 	} counts[] = {{"leads", done->leads}, {"held", done->held},
 		{"notifications_held", done->mails_held}, {"again", done->again},
-		{"forgotten", done->forgotten}, {"tombstones", done->tombstones}};
+		{"forgotten", done->forgotten}, {"others", done->others},
+		{"tombstones", done->tombstones}};
 	cJSON *object = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(object, "file", file);
@@ -160,6 +163,11 @@ static void print_words(struct cli *cli, const struct restored *done)
 	if (done->forgotten > 0) {
 		out_count(cli, done->forgotten, "lead", "leads");
 		buf_adds(&cli->out, " of forgotten persons erased again\n");
+	}
+	if (done->others > 0) {
+		out_count(cli, done->others, "lead", "leads");
+		buf_adds(&cli->out,
+			" of others named a forgotten person: the address is erased\n");
 	}
 	buf_adds(&cli->out, "now start leadrelayd (systemctl start leadrelayd)\n");
 }

@@ -23,7 +23,9 @@ accept_lead gone@example.com
 gone=$ID
 wait_until 10 "gone is archived" delivered "$gone" archive
 expect_exit 0 ctl destinations park archive --why test
-accept_lead three@example.com
+post partner json-token-0123456789ab '{"email":"three@example.com","description":"sent by\ngone@example.com"}'
+equal "$STATUS" 202 "$BODY"
+ID=$(jq -r .id <<<"$BODY")
 three=$ID
 expect_exit 0 ctl backup "$DIR/backup.db"
 
@@ -49,6 +51,8 @@ cp "$DIR/backup.db" "$DIR/bad.db"
 printf '\xff\xff\xff\xff\xff\xff\xff\xff' | dd of="$DIR/bad.db" bs=1 seek=$((4096 * 3)) conv=notrunc status=none
 expect_exit 1 ctl restore "$DIR/bad.db"
 expect "a damaged one" same
+expect_text "which one" "$ERR" "$DIR/bad.db.*leadctl salvage FILE"
+expect_no_text "not the copy of it" "$ERR" 'outbox.db.making'
 cp "$DIR/backup.db" "$DIR/newer.db"
 sqlite3 "$DIR/newer.db" 'PRAGMA user_version = 99' >/dev/null
 expect_exit 1 ctl restore "$DIR/newer.db"
@@ -56,6 +60,12 @@ expect_text "newer" "$ERR" 'knows no more than'
 expect "a newer one" same
 echo "no database" >"$DIR/text.db"
 expect_exit 1 ctl restore "$DIR/text.db"
+head -c 20000 /dev/urandom >"$DIR/random.db"
+expect_exit 1 ctl restore "$DIR/random.db"
+expect_text "which one" "$ERR" "opening $DIR/random.db: it is damaged or no database.*salvage FILE"
+sqlite3 "$DIR/other.db" 'CREATE TABLE t (x)'
+expect_exit 1 ctl restore "$DIR/other.db"
+expect_text "somebody else's" "$ERR" "opening $DIR/other.db: this is not an outbox of leadrelay, and no backup of one"
 expect_exit 1 ctl restore "$DIR/none.db"
 expect_exit 2 ctl restore "$DIR/state/outbox.db"
 expect_exit 2 ctl restore
@@ -63,7 +73,10 @@ expect "others" same
 cp -a "$DIR/state" "$DIR/state.before"
 
 expect_exit 0 ctl --json restore "$DIR/backup.db"
-equal "$(jq -c '[.leads, .held, .notifications_held, .again, .forgotten, .tombstones]' <<<"$OUT")" '[2,1,2,1,1,1]'
+equal "$(jq -c '[.leads, .held, .notifications_held, .again, .forgotten, .others, .tombstones]' <<<"$OUT")" '[2,1,2,1,1,1,1]'
+grep -qa "gone@example.com" "$DIR/backup.db" || fail "the backup says nothing of the person"
+! grep -qa "gone@example.com" "$DIR/state/outbox.db" || fail "what was restored names who was forgotten"
+equal "$(ctl --json show "$three" | jq -r .fields.description)" $'sent by\n(erased)'
 equal "$(aside)" 1
 equal "$(leads)" 2
 expect "sound" ctl check

@@ -4,8 +4,10 @@
 #include "leadrelay/mails.h"
 #include "person.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void fail_problem(void *ctx, const char *text)
 {
@@ -71,6 +73,9 @@ static void an_address_is_found_as_a_whole_only(void **state)
 		{"ana@example.com.au", false}, {"ana@example.communism", false},
 		{"ana@example.com-x", false}, {"ana@example.com- x", true},
 		{"bob@example.com, ana@example.com", true}, {"ana@example.co", false},
+		/* as JSON writes a line's end before it */
+		{"hello\\nana@example.com", true}, {"\\tana@example.com", true},
+		{"\\u001fana@example.com", true}, {"\\u001fxana@example.com", false},
 		{"", false}};
 
 	(void)state;
@@ -78,6 +83,50 @@ static void an_address_is_found_as_a_whole_only(void **state)
 		if (person_named(cases[i].text, strlen(cases[i].text),
 			    "ana@example.com") != cases[i].named)
 			fail_msg("%s", cases[i].text);
+}
+
+struct seen {
+	const char *address;
+	int times, others;
+};
+
+static bool note_address(void *ctx, const char *address)
+{
+	struct seen *seen = ctx;
+	bool same = strcasecmp(address, seen->address) == 0;
+
+	seen->times += same;
+	seen->others += !same;
+	return true;
+}
+
+/* Whatever names an address, as erasing it sees that, is found without knowing it. */
+static void every_named_address_is_found_without_knowing_it(void **state)
+{
+	static const char *const addresses[] = {"ana@example.com", "o'brien@example.com",
+		"a+b_c%d.e-f@sub.example-x.co.uk", "x@xn--bcher-kva.example", "1@2.de",
+		"m\xc3\xbcller@m\xc3\xbcller.de"};
+	static const char *const before[] = {"", " ", "<", "mailto:", "\\n", "\\u001f",
+		"'", "bob@example.com,", "x@y@", "\"", "="};
+	static const char *const behind[] = {"", ".", ">", "?x", " at home", "-", "--x",
+		",ann@example.com", "\"", "'"};
+	char text[200];
+
+	(void)state;
+	for (size_t a = 0; a < 6; a++)
+		for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+			for (size_t k = 0; k < sizeof(behind) / sizeof(behind[0]); k++) {
+				struct seen seen = {.address = addresses[a]};
+
+				snprintf(text, sizeof(text), "%s%s%s", before[i],
+					addresses[a], behind[k]);
+				person_addresses(text, strlen(text), note_address, &seen);
+				if (person_named(text, strlen(text), addresses[a]) !=
+					(seen.times > 0))
+					fail_msg("%s", text);
+				assert_true(seen.times > 0 || before[i][0] == 'x');
+				assert_true(seen.others < 12);
+			}
 }
 
 static void deliveries_of_every_state_move_into_the_counters(void **state)
@@ -187,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_address_is_found_as_a_whole_only),
+		TEST(every_named_address_is_found_without_knowing_it),
 		TEST(deliveries_of_every_state_move_into_the_counters),
 		TEST(an_attempt_under_way_brings_nothing_back),
 		TEST(a_digest_goes_on_without_its_carrier),
