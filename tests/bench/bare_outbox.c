@@ -60,7 +60,7 @@ static void make_schema(struct bare_outbox *outbox, const char *dir)
 		.state_dir = dir, .clock = &clock_system, .entropy = &entropy_system};
 	struct store_name source = {.name = "marketplace"};
 	struct store_name destinations[BARE_DESTINATIONS_MAX];
-	char names[BARE_DESTINATIONS_MAX][16];
+	char names[BARE_DESTINATIONS_MAX][32];
 	struct job_names job = {.sources = &source,
 		.source_count = 1,
 		.destinations = destinations,
