@@ -5,9 +5,10 @@ setup "$1"
 here=$(cd "$(dirname "$0")" && pwd)
 man=$here/../../../tools/man
 
-for page in leadrelayd.8 leadctl.1 leadrelay.yaml.5; do
-	expect "$page is clean under mandoc" test -z "$(mandoc -T lint -W warning "$man/$page" 2>&1)"
-	expect "$page is clean under groff" test -z "$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$man/$page" 2>&1 >/dev/null)"
+for path in "$man"/*.[1-8]; do
+	page=$(basename "$path")
+	expect "$page is clean under mandoc" test -z "$(mandoc -T lint -W warning "$path" 2>&1)"
+	expect "$page is clean under groff" test -z "$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$path" 2>&1 >/dev/null)"
 done
 
 # The files that the examples name.
