@@ -136,7 +136,8 @@ static enum err_code read_schema(struct restore *restore, int fd, struct err *er
 	if (pread(fd, bytes, sizeof(bytes), VERSION_AT) != sizeof(bytes))
 		return err_set(err, ERR_CORRUPT, "%s is no backup: it is too short",
 			restore->name);
-	restore->schema = bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+	restore->schema = (int)((unsigned)bytes[0] << 24 | (unsigned)bytes[1] << 16 |
+				(unsigned)bytes[2] << 8 | bytes[3]);
 	return ERR_OK;
 }
 
