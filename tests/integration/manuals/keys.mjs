@@ -1,12 +1,12 @@
 // leadrelay.yaml(5) against `leadctl config keys --json`: every key stands there with its default, range and an
-// example, and nothing else does; and every example is a good configuration.
-// usage: node keys.mjs MANUAL LEADCTL FOLDER
+// example, and nothing else does; and every example, of the README too, is a good configuration.
+// usage: node keys.mjs MANUAL README LEADCTL FOLDER
 import { execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Findings, entries, examples, plain, sections } from "./mdoc.mjs";
 
-const [manual, leadctl, folder] = process.argv.slice(2);
+const [manual, readme, leadctl, folder] = process.argv.slice(2);
 const findings = new Findings();
 const told = JSON.parse(execFileSync(leadctl, ["config", "keys", "--json"])).keys;
 const parts = sections(manual);
@@ -131,15 +131,19 @@ function whole(text) {
 		for (const name of new Set(wanted.length ? wanted : ["out"]))
 			missing.push(`  - { name: ${name}, kind: file, path: out.jsonl }`);
 	}
-	return `${text}\n${missing.join("\n")}\n`.replace("state_dir: /var/lib/leadrelay", "state_dir: state");
+	return `${text}\n${missing.join("\n")}\n`.replace("state_dir: /var/lib/leadrelay", "state_dir: state")
+		.replace(/\/etc\/letsencrypt\/[\w./]*\/fullchain.pem/, "tls.crt").replace(/\/etc\/letsencrypt\/[\w./]*\/privkey.pem/, "tls.key");
 }
 
+// "# ..." stands for what the reader has already
+const shown = [...readFileSync(readme, "utf8").matchAll(/^```yaml\n([^]*?)^```/gm)].map((match) => match[1])
+	.filter((text) => !text.includes("# ..."));
 const env = { ...process.env, PARTNER_TOKEN: "partner-token-0123456789", MARKETPLACE_TOKEN: "market-token-0123456789" };
-for (const text of all) {
+for (const text of [...all, ...shown]) {
 	const file = join(folder, "example.yaml");
 	writeFileSync(file, whole(text), { mode: 0o600 });
 	const run = spawnSync(leadctl, ["-c", file, "config", "check"], { env, encoding: "utf8" });
 	findings.check(run.status === 0, `an example is refused: ${run.stderr}\n${whole(text)}`);
 }
-findings.check(all.length > 15, `only ${all.length} examples found`);
-findings.end(`leadrelay.yaml(5) has all ${told.length} keys and no other, with their defaults; its ${all.length} examples are good`);
+findings.check(all.length > 15 && shown.length > 4, `only ${all.length} and ${shown.length} examples found`);
+findings.end(`leadrelay.yaml(5) has all ${told.length} keys and no other, with their defaults; its ${all.length} examples and the README's ${shown.length} are good`);

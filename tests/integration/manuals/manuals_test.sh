@@ -26,4 +26,4 @@ echo "whsec_$(head -c 24 /dev/urandom | base64)" >"$DIR/partner.secret"
 echo "DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=$(head -c 64 /dev/urandom | base64 -w 0);EndpointSuffix=core.windows.net" >"$DIR/storage.account"
 echo "sv=2022-11-02&sp=a&se=2090-01-01T00:00:00Z&tn=PartnerLeads&sig=$(head -c 32 /dev/urandom | base64 | sed 's/+/%2B/g; s/\//%2F/g; s/=/%3D/g')" >"$DIR/partner.sas"
 chmod 600 "$DIR"/*.{key,token,secret,password,authorization,account,sas}
-node "$here/keys.mjs" "$man/leadrelay.yaml.5" "$BIN/leadctl" "$DIR" || fail "leadrelay.yaml(5) and the program differ"
+node "$here/keys.mjs" "$man/leadrelay.yaml.5" "$here/../../../README.md" "$BIN/leadctl" "$DIR" || fail "leadrelay.yaml(5) and the program differ"
