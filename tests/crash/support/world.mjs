@@ -61,6 +61,7 @@ async function freePort() {
 export class World {
 	constructor(bin) {
 		this.bin = bin;
+		this.token = token;
 		this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'leadrelay-crash.'));
 		this.children = new Set();
 		this.acked = new Map(); // id -> e-mail

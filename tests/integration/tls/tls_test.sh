@@ -70,6 +70,29 @@ worded "an unknown authority" 'self.signed|unknown|issuer'
 front good
 wait_until 20 "with the right certificate the lead arrives" delivered "$ID" crm
 
+# Renewed while leads come: what was on the way is sent again, none is lost, none is dead, none arrives twice.
+certificate renewed DNS:localhost,IP:127.0.0.1 30
+before=$(crm records | jq .count)
+post_all() {
+	local n
+	for n in $(seq 120); do
+		curl -sS -o /dev/null --fail -H "Authorization: Bearer $TOKEN" --data-binary "$(marketplace_lead "renewed$n@example.com")" "$RELAY/in/marketplace" || return 1
+	done
+}
+post_all &
+posting=$!
+PIDS+=("$posting")
+serial_is() { [ "$(openssl s_client -connect "127.0.0.1:$nginx_port" </dev/null 2>/dev/null | openssl x509 -noout -serial)" = "$(openssl x509 -noout -serial -in "$1.crt")" ]; }
+for name in renewed good renewed; do
+	front "$name"
+	wait_until 10 "nginx shows another certificate" serial_is "$name"
+done
+wait "$posting" || fail "intake stopped while the CRM's certificate was renewed"
+wait_until 60 "all arrive" nothing_waits
+equal "$(crm records | jq .count)" $((before + 120))
+equal "$(ctl --json status | jq '.accounting.dead')" 0
+expect "the books agree" ctl check
+
 # HTTP/2 by setting.
 sed -i 's/    ca_file: ca.crt/    ca_file: ca.crt\n    http_version: "2"/' leadrelay.yaml
 kill -HUP "$RELAY_PID"
