@@ -25,5 +25,7 @@ void compose_notification(struct composed *out, const struct lead *leads, size_t
 void composed_finish(struct composed *composed);
 /* "a***@example.com"; "" for what is no address. */
 void compose_mask_email(struct buf *out, const char *email);
+/* "A. S." of "Ana Silva". */
+void compose_mask_name(struct buf *out, const char *name);
 
 #endif

@@ -101,6 +101,19 @@ void attempts_free(struct attempt_row *rows, size_t count);
 enum err_code reader_raw(
 	struct reader *reader, int64_t seq, struct buf *out, struct err *err);
 
+struct reason_row { /* dead deliveries of one destination that died of the same */
+	int64_t destination;
+	enum reason reason;
+	int64_t count;
+	int64_t newest_at; /* when the last of them died */
+	int64_t lead;      /* its seq */
+	char *error;       /* its words; NULL: none */
+};
+/* *out the caller's to free with reasons_free. */
+enum err_code reader_reasons(struct reader *reader, int64_t destination,
+	struct reason_row **out, size_t *count_out, struct err *err);
+void reasons_free(struct reason_row *rows, size_t count);
+
 struct mail_row {
 	int64_t id;
 	int kind;            /* enum mail_kind */

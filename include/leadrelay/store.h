@@ -334,6 +334,7 @@ struct selection {       /* which deliveries (or leads); empty parts do not rest
 	const char *email;    /* without case */
 	const int64_t *leads; /* lead seqs; NULL: not restricted */
 	size_t lead_count;
+	int64_t before; /* reader_list: leads older than this seq; 0: all */
 };
 #define SELECT_QUARANTINED (1u << 31)
 

@@ -37,7 +37,9 @@ static const char *host_of(const char *text, size_t *len_out)
 
 	if (*text == '[') {
 		end = strchr(text, ']');
-		*len_out = end ? (size_t)(end - text - 1) : strlen(text + 1);
+		if (end && end[1] && end[1] != ':')
+			end = NULL;
+		*len_out = end ? (size_t)(end - text - 1) : 0;
 		return text + 1;
 	}
 	end = strrchr(text, ':');

@@ -1,6 +1,7 @@
 /*
  * What the API has, in one table: each path, what control request it becomes, and what of
- * the answer is told.
+ * the answer is told. openapi.yaml says the same for people; a test holds the two
+ * together.
  */
 #include "room.h"
 
@@ -10,12 +11,27 @@
 	{ \
 		.name = NULL \
 	}
+#define PERSONAL \
+	{ \
+		.name = "personal", .own = true \
+	}
 #define FILTERS \
 	{.name = "state"}, {.name = "destination"}, {.name = "source"}, \
 		{.name = "since"}, {.name = "until"}, {.name = "reason"}, \
 	{ \
 		.name = "email" \
 	}
+#define LIMIT \
+	{ \
+		.name = "limit", .kind = PARAM_NUMBER, .min = 1, .max = 500 \
+	}
+
+static const struct param personal_params[] = {PERSONAL, END};
+static const struct param list_params[] = {
+	FILTERS, LIMIT, {.name = "before"}, PERSONAL, END};
+static const struct param mails_params[] = {{.name = "state"}, LIMIT, PERSONAL, END};
+static const struct param activity_params[] = {
+	{.name = "hours", .kind = PARAM_NUMBER, .min = 1, .max = 840}, END};
 static const struct param report_params[] = {{.name = "name"}, {.name = "since"},
 	{.name = "until"}, {.name = "format", .own = true}, END};
 
@@ -49,6 +65,25 @@ const struct api_route api_routes[] = {
 		.action = "resume",
 		.part = "name"},
 	{.method = "POST", .pattern = "/resume", .command = "resume"},
+	{.method = "GET",
+		.pattern = "/leads",
+		.command = "list",
+		.params = list_params,
+		.list = "leads",
+		.personal = true},
+	{.method = "GET",
+		.pattern = "/leads/{}",
+		.command = "show",
+		.part = "id",
+		.params = personal_params,
+		.personal = true},
+	{.method = "GET",
+		.pattern = "/leads/{}/raw",
+		.command = "show",
+		.part = "id",
+		.params = personal_params,
+		.raw = true,
+		.personal = true},
 	{.method = "POST",
 		.pattern = "/replay",
 		.command = "replay",
@@ -77,6 +112,13 @@ const struct api_route api_routes[] = {
 		.list = "refusals",
 		.filters = true,
 		.slow = true},
+	{.method = "GET",
+		.pattern = "/notifications",
+		.command = "notifications",
+		.action = "list",
+		.params = mails_params,
+		.list = "notifications",
+		.personal = true},
 	{.method = "POST",
 		.pattern = "/notifications/retry",
 		.command = "notifications",
@@ -88,6 +130,17 @@ const struct api_route api_routes[] = {
 		.command = "report",
 		.params = report_params,
 		.slow = true},
+	{.method = "GET",
+		.pattern = "/reasons",
+		.command = "reasons",
+		.params = personal_params,
+		.list = "reasons",
+		.personal = true},
+	{.method = "GET", .pattern = "/shape", .command = "shape"},
+	{.method = "GET",
+		.pattern = "/activity",
+		.command = "activity",
+		.params = activity_params},
 	{.method = "GET", .pattern = "/check", .command = "check", .slow = true},
 	{.method = "POST", .pattern = "/prune", .command = "prune", .slow = true},
 };

@@ -68,10 +68,13 @@ bool session_known(struct sessions *sessions, const char *id, int64_t now)
 {
 	struct session *session = find(sessions, id);
 
-	if (!session || !is_alive(session, now))
+	if (!session)
 		return false;
-	session->used_at = now;
-	return true;
+	if (is_alive(session, now))
+		session->used_at = now;
+	else
+		*session = (struct session){0};
+	return session->used_at != 0;
 }
 
 void session_end(struct sessions *sessions, const char *id)

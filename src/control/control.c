@@ -63,6 +63,7 @@ static const struct command commands[] = {
 	{"list", run_list, check_filters},
 	{"export", run_export, check_filters},
 	{"show", run_show, check_show},
+	{"reasons", run_reasons, NULL},
 	{"replay", run_change, change_check_request},
 	{"hold", run_change, change_check_request},
 	{"release", run_change, change_check_request},

@@ -65,10 +65,14 @@ struct listing {
 static bool list_one(void *ctx, const struct lead_row *row)
 {
 	struct listing *listing = ctx;
+	cJSON *item;
 
 	if (listing->before && row->seq >= listing->before)
 		return run_goes_on(listing->run);
-	if (!answer_item(listing->run, lead_json(row)))
+	item = lead_json(row);
+	if (wants_mask(listing->run))
+		mask_lead(item, &row->lead);
+	if (!answer_item(listing->run, item))
 		return false;
 	listing->last = row->seq;
 	if (++listing->listed == listing->limit)
@@ -85,6 +89,15 @@ static cJSON *listing_json(const struct listing *listing)
 	if (listing->paused)
 		json_add_int(object, "after", listing->last);
 	return object;
+}
+
+/* "before": the lead that the previous page ended with. */
+static enum err_code add_before(
+	struct run *run, struct selection *selection, struct err *err)
+{
+	const char *before = json_string(run->request, "before");
+
+	return before ? lead_find(run, before, &selection->before, err) : ERR_OK;
 }
 
 void run_list(struct run *run)
@@ -104,6 +117,8 @@ void run_list(struct run *run)
 	code = filter_parse(run->request, run->now, &filter, &err);
 	if (code == ERR_OK)
 		code = filter_resolve(run, &filter, &err);
+	if (code == ERR_OK)
+		code = add_before(run, &filter.selection, &err);
 	if (code == ERR_OK) {
 		run_read_long(run);
 		code = reader_list(run->control->reader, &filter.selection, at_most,

@@ -86,6 +86,8 @@ static bool list_one(void *ctx, const struct mail_row *row)
 	if (listing->before && row->id >= listing->before)
 		return run_goes_on(listing->run);
 	item = notification_json(row);
+	if (wants_mask(listing->run))
+		mask_notification(item, NULL);
 	json_add_item(item, "lead_id",
 		row->has_lead ? cJSON_CreateString(uuid_text(&row->lead_id, id))
 			      : cJSON_CreateNull());

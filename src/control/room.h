@@ -5,9 +5,9 @@
  * Requests (all members but command may be absent):
  *
  *   {"command":"status"}
- *   {"command":"list", FILTERS, "limit":50}          0: all
+ *   {"command":"list", FILTERS, "limit":50, "before":"ID"}    0: all
  *   {"command":"export", FILTERS, "limit":0, "story":true}    0: all; oldest first
- *   {"command":"show", "id":"...", "raw":false}
+ *   {"command":"show", "id":"...", "raw":false}   {"command":"reasons"}
  *   {"command":"replay|hold|release|discard", "ids":["..."] and "destination", or
  * FILTERS, "dry_run":false, "again":false, "set":{"field":"text"}, "to":"name"}
  *   {"command":"destinations", "action":"park|resume", "name":"...", "why":"..."}
@@ -22,14 +22,17 @@
  *   {"command":"reconcile", "rows":[{"email":"...", "offer_title":"...", "at":N}]}    at:
  * milliseconds
  *
+ * "masked":true, in list, show, reasons and notifications: persons are not shown.
+ *
  * FILTERS: "state" "destination" "source" "since" "until" "reason" "email", texts as
  * leadctl takes them. "go_on": what {"paused":{...}} answered, to go on from there.
  *
  * Items: list: a lead. export: a lead as in show, without history; without "story" only
  * what a CSV has. notifications: a mail. show: with raw, {"raw":"<base64>"} pieces in
  * order. replay, hold ...: {"id":"...","refused":"sentence"}. check:
- * {"problem":"sentence"}. reconcile: {"row":N, "status":"missing|unknown|erased|
- * dead|held|pending|quarantined", "id":"..."} for each row that is not simply here.
+ * {"problem":"sentence"}. reasons: a destination and what its leads died of. reconcile:
+ * {"row":N, "status":"missing|unknown|erased| dead|held|pending|quarantined", "id":"..."}
+ * for each row that is not simply here.
  */
 #ifndef CONTROL_ROOM_H
 #define CONTROL_ROOM_H
@@ -114,6 +117,17 @@ void lead_add_content(cJSON *object, const struct lead *lead);
 enum err_code lead_story_json(struct run *run, const struct lead_row *row, bool history,
 	cJSON **out, struct err *err);
 
+/* ---- mask.c: persons, shown to those who need not know them ---- */
+
+bool wants_mask(const struct run *run); /* the request says "masked" */
+/* An answer as lead_json and lead_story_json make it. */
+void mask_lead(cJSON *object, const struct lead *lead);
+/* lead NULL: not known. */
+void mask_notification(cJSON *item, const struct lead *lead);
+/* Appends text without the addresses in it, and without what it quotes of lead (NULL:
+ * not known). */
+void mask_text(struct buf *out, const char *text, const struct lead *lead);
+
 /* As an item of `show`; `notifications list` adds lead_id. */
 cJSON *notification_json(const struct mail_row *row);
 /* Parked mail is asked again at once; *resumed_out: it was. A refused password and an
@@ -163,6 +177,7 @@ void run_status(struct run *run);
 void run_list(struct run *run);
 void run_show(struct run *run);
 void run_export(struct run *run);
+void run_reasons(struct run *run);
 void run_reconcile(struct run *run);
 void run_change(struct run *run);
 void run_destinations(struct run *run);

@@ -136,10 +136,13 @@ static void show_seq(struct run *run, int64_t seq)
 		answer_error(run, &err);
 		return;
 	}
-	if (lead_story_json(run, &row, true, &story, &err) == ERR_OK)
+	if (lead_story_json(run, &row, true, &story, &err) == ERR_OK) {
+		if (wants_mask(run))
+			mask_lead(story, &row.lead);
 		answer_done(run, story);
-	else
+	} else {
 		answer_error(run, &err);
+	}
 	lead_row_finish(&row);
 }
 

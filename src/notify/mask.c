@@ -42,18 +42,23 @@ static void add_initial(struct buf *out, const char *name)
 	buf_finish(&clean);
 }
 
+void compose_mask_name(struct buf *out, const char *name)
+{
+	const char *last = strrchr(name, ' ');
+
+	add_initial(out, name);
+	if (last)
+		add_initial(out, last);
+}
+
 void mask_name(struct buf *out, const struct lead *lead)
 {
-	const char *full = lead->fields[FIELD_FULL_NAME], *last;
+	const char *full = lead->fields[FIELD_FULL_NAME];
 
 	if (lead->fields[FIELD_FIRST_NAME])
 		add_initial(out, lead->fields[FIELD_FIRST_NAME]);
 	if (lead->fields[FIELD_LAST_NAME])
 		add_initial(out, lead->fields[FIELD_LAST_NAME]);
-	if (out->len > 0 || !full)
-		return;
-	add_initial(out, full);
-	last = strrchr(full, ' ');
-	if (last)
-		add_initial(out, last);
+	if (out->len == 0 && full)
+		compose_mask_name(out, full);
 }

@@ -289,7 +289,8 @@ static void set_bounds(struct picker *picker, int64_t first, int64_t last)
 {
 	if (picker->down) {
 		picker->until = first;
-		picker->at = last + 1;
+		if (picker->at > last + 1)
+			picker->at = last + 1;
 	} else {
 		picker->until = last;
 		if (picker->at < first - 1)
@@ -352,6 +353,8 @@ enum err_code reader_list(struct reader *reader, const struct selection *selecti
 	*listing = (struct listing){
 		.selection = selection, .limit = limit, .each = each, .ctx = ctx};
 	picker_init(&picker, selection, true);
+	if (selection->before && !selection->leads)
+		picker.at = selection->before;
 	code = read_pages(reader, &picker, listing, err);
 	free(listing);
 	return code;

@@ -523,6 +523,10 @@ const char *const sql_text[SQL_COUNT] = {
 			   " ORDER BY id LIMIT 6",
 	/* the end of an id is random: the index of ids is read through, in slices */
 	[SQL_FIND_END] = "SELECT seq, id FROM lead WHERE id > ?1 ORDER BY id LIMIT ?2",
+	/* with max() the others are those of the row that has it */
+	[SQL_DEAD_REASONS] =
+		"SELECT reason, count(*), max(settled_at), lead, error FROM delivery"
+		" WHERE destination = ?1 AND state = 4 AND state <> 3 GROUP BY reason",
 	[SQL_SHOW_LEAD] =
 		"SELECT l.id, s.name, l.received_at, l.test, l.fields, l.extra,"
 		" l.duplicates, l.state, l.problem"
