@@ -130,6 +130,16 @@ static enum err_code reading_end(
 		count == 1 ? "" : "s");
 }
 
+/* What to do about a configuration that file_read did not read. */
+static const char *reading_remedy(enum err_code code)
+{
+	if (code == ERR_NOT_FOUND)
+		return "`leadctl init` writes one, -c FILE or LEADRELAY_CONFIG name another";
+	if (code == ERR_DENIED)
+		return "run it as root, or as the file's user";
+	return "name it with -c FILE or LEADRELAY_CONFIG";
+}
+
 enum err_code config_load(
 	struct config **out, const char *file, struct buf *problems, struct err *err)
 {
@@ -155,8 +165,7 @@ enum err_code config_load(
 		memory_fail(in->memory);
 	} else {
 		snprintf(in->path, sizeof(in->path), "file");
-		problem(in, 1, "name it with -c FILE or LEADRELAY_CONFIG", "%s",
-			cause.text);
+		problem(in, 1, reading_remedy(cause.code), "%s", cause.text);
 	}
 	code = reading_end(in, out, problems, err);
 done:
@@ -205,6 +214,7 @@ enum err_code config_state_dir(char **out, const char *file, struct err *err)
 	struct reading *in = calloc(1, sizeof(*in));
 	struct buf ignored = BUF_INIT;
 	enum err_code code;
+	struct err cause;
 	char *bytes;
 	size_t len;
 
@@ -215,8 +225,10 @@ enum err_code config_state_dir(char **out, const char *file, struct err *err)
 		free(in);
 		return code;
 	}
-	code = file_read(in->config->file, CONFIG_FILE_MAX, &bytes, &len, NULL, err);
-	if (code == ERR_OK) {
+	code = file_read(in->config->file, CONFIG_FILE_MAX, &bytes, &len, NULL, &cause);
+	if (code != ERR_OK) {
+		err_set(err, code, "%s; %s", cause.text, reading_remedy(code));
+	} else {
 		bool found =
 			document_load(in, bytes, len) && state_dir_of_document(in, out);
 

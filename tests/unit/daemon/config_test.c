@@ -693,12 +693,17 @@ static void an_absent_file_is_told(void **state)
 {
 	struct buf problems = BUF_INIT;
 	struct config *config;
+	char *state_dir;
 	struct err err;
 
 	(void)state;
 	assert_int_equal(
 		config_load(&config, "/nonexistent/x.yaml", &problems, &err), ERR_CONFIG);
 	assert_has(buf_str(&problems), "cannot open /nonexistent/x.yaml");
+	assert_has(buf_str(&problems), "`leadctl init` writes one");
+	assert_int_equal(
+		config_state_dir(&state_dir, "/nonexistent/x.yaml", &err), ERR_NOT_FOUND);
+	assert_has(err.text, "`leadctl init` writes one");
 	buf_finish(&problems);
 }
 
