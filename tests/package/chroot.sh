@@ -13,28 +13,13 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
 fi
 new=$(realpath "$1")
 old=$(realpath "${2:-$1}")
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-command -v debootstrap >/dev/null && [ "$(id -u)" -eq 0 ] || {
-	echo "chroot.sh: this takes root and the package debootstrap" >&2
-	exit 1
-}
-
-base=$here/../../build/chroot/bookworm.tar
-if [ ! -f "$base" ]; then
-	mkdir -p "$(dirname "$base")"
-	rm -rf "$base.making"
-	debootstrap --variant=minbase bookworm "$base.making" "$mirror" >"$base.log" 2>&1 || {
-		tail "$base.log" >&2
-		exit 1
-	}
-	tar -C "$base.making" -cf "$base.part" .
-	rm -rf "$base.making"
-	mv "$base.part" "$base"
-fi
+source "$here/bare.sh"
+need debootstrap debootstrap
+make_system bookworm bare
 
 root=$(mktemp -d "${TMPDIR:-/tmp}/leadrelay-chroot.XXXXXX")
 trap 'rm -rf "$root"' EXIT
-tar -C "$root" -xf "$base"
+tar -C "$root" -xf "$chroots/bookworm.tar"
 cp /etc/resolv.conf "$root/etc/"
 cp "$here/life.sh" "$root/root/"
 
@@ -43,7 +28,4 @@ dpkg-deb --raw-extract "$old" "$root/root/old"
 dpkg-deb --root-owner-group --build "$root/root/old" "$root/root/leadrelay_old.deb" >/dev/null
 cp "$new" "$root/root/leadrelay_new.deb"
 
-# A process namespace of its own: when life.sh ends, so does what it started, and /proc is unmounted with the mount namespace.
-unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" \
-	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb \
-	http_proxy="${http_proxy:-}" DEBIAN_FRONTEND=noninteractive chroot "$root" bash /root/life.sh
+in_system "$root" bash /root/life.sh
