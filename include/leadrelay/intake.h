@@ -75,6 +75,10 @@ struct intake_options {
 	void (*wrong_token)(void *ctx, const char *source, int64_t count);
 	void (*quarantined)(void *ctx, const char *source, const struct uuid *lead,
 		const char *problem);
+	/* a request was answered, refusals by the server included. source: its name,
+	 * NULL: none that is known. duration_us: since its body was complete; 0: it never
+	 * was. May be NULL. */
+	void (*answered)(void *ctx, const char *source, int status, int64_t duration_us);
 	void *ctx;
 };
 

@@ -45,6 +45,20 @@ struct relay_event {
 			    (it does not answer now, or RELAY_DEAD) */
 };
 
+/* An outcome that is on disk, with each exchange that led to it. */
+struct relay_settled {
+	const char *destination;
+	const struct settled_exchange *exchanges;
+	size_t exchange_count;
+	const struct uuid *lead;   /* NULL: a mail that is not about one lead */
+	int64_t accepted_at;       /* when the lead came; 0: a mail */
+	int64_t notifications;     /* that a mail stands for; 0: no notification */
+	enum outcome_kind outcome; /* the last word */
+	enum reason reason;
+	enum delivery_state state; /* what became of it */
+	int64_t now;               /* wall */
+};
+
 /* Runs work(ctx) on a worker thread, then done(ctx) on the loop thread. The seam for
  * STEP_WORK. */
 struct worker {
@@ -64,6 +78,7 @@ struct relay_options {
 	void (*wake)(void *ctx); /* relay_tick is wanted soon; any number of times; loop
 				    thread */
 	void (*event)(void *ctx, const struct relay_event *event);
+	void (*settled)(void *ctx, const struct relay_settled *settled); /* may be NULL */
 	void *ctx;
 };
 

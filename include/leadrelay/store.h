@@ -20,6 +20,7 @@
 #include "leadrelay/delivery.h"
 #include "leadrelay/err.h"
 #include "leadrelay/health.h"
+#include "leadrelay/histogram.h"
 #include "leadrelay/lead.h"
 #include "leadrelay/uuid.h"
 
@@ -88,6 +89,11 @@ void store_close(struct store *store); /* after store_stop, or without a thread;
 bool store_working(
 	const struct store *store); /* false: failing; intake answers 503. Any thread. */
 int64_t store_waiting(const struct store *store); /* jobs queued. Any thread. */
+struct store_figures {
+	struct histogram commit_s;    /* how long each commit took that wrote something */
+	struct histogram batch_leads; /* leads in each that holds any */
+};
+void store_figures(struct store *store, struct store_figures *out); /* any thread */
 
 /* ---- jobs ---- */
 

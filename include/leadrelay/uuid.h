@@ -22,6 +22,8 @@ struct uuid {
  * zeroed before first use) remembers the previous one; same or earlier millisecond counts
  * up. */
 struct uuid uuid_v7(int64_t now, const struct entropy *entropy, struct uuid *last);
+/* The wall time a version 7 one was made at. */
+int64_t uuid_time(const struct uuid *uuid);
 struct uuid uuid_v4(const struct entropy *entropy);
 /* Lower case. Returns out. */
 char *uuid_text(const struct uuid *uuid, char out[UUID_TEXT_SIZE]);

@@ -67,6 +67,11 @@ static void count_up(struct fields *fields, const struct entropy *entropy)
 	start_counter(fields, entropy);
 }
 
+int64_t uuid_time(const struct uuid *uuid)
+{
+	return (int64_t)unpack(uuid).ms;
+}
+
 struct uuid uuid_v7(int64_t now, const struct entropy *entropy, struct uuid *last)
 {
 	static const struct uuid none;

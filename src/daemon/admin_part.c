@@ -41,6 +41,8 @@ enum err_code admin_part_start(struct daemon *daemon, struct err *err)
 		.entropy = daemon->entropy,
 		.version = LEADRELAY_VERSION,
 		.execute = execute,
+		.metrics = metrics_scrape,
+		.ready = readiness_tell,
 		.ctx = daemon,
 	};
 	enum err_code code = admin_create(&daemon->admin, &options, err);

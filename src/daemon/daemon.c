@@ -102,6 +102,16 @@ static void accepted(void *ctx, int64_t destination, int64_t delivery)
 	relay_fresh(daemon->relay, destination, delivery);
 }
 
+static void settled(void *ctx, const struct relay_settled *what)
+{
+	metrics_settled(ctx, what);
+}
+
+static void answered(void *ctx, const char *source, int status, int64_t duration_us)
+{
+	metrics_answered(ctx, source, status, duration_us);
+}
+
 /* ---- HTTP: /in/ is the intake's ---- */
 
 static void http_head(void *ctx, struct inbound *in)
@@ -219,6 +229,7 @@ static enum err_code start_relay(
 		.entropy = daemon->entropy,
 		.wake = wake_relay,
 		.event = event_relay,
+		.settled = settled,
 		.ctx = daemon,
 	};
 	enum err_code code = relay_create(&daemon->relay, &options, err);
@@ -243,6 +254,7 @@ static enum err_code start_intake(struct daemon *daemon, struct err *err)
 		.accepted = accepted,
 		.wrong_token = event_wrong_token,
 		.quarantined = event_quarantined,
+		.answered = answered,
 		.ctx = daemon,
 	};
 	struct intake_mail mail;
@@ -299,6 +311,7 @@ static enum err_code start_parts(
 	if (code != ERR_OK)
 		return code;
 	daemon->store_started = true;
+	metrics_start(daemon);
 	code = http_client_create(&daemon->client, &daemon->loop, daemon->clock, err);
 	if (code == ERR_OK)
 		code = mail_client_create(&daemon->mailer, &daemon->loop, daemon->clock,
@@ -400,6 +413,7 @@ static void finish(struct daemon *daemon)
 	control_socket_close(daemon, state_dir);
 	store_lock_release(daemon->lock);
 	events_finish();
+	metrics_finish(daemon);
 	alerts_finish(daemon);
 	reports_finish(daemon);
 	if (daemon->relay_holds)

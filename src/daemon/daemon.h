@@ -88,6 +88,7 @@ enum unfinished {
 	UNFINISHED_PRUNE = 1 << 13,
 	UNFINISHED_SAMPLE = 1 << 14,
 	UNFINISHED_ADMIN = 1 << 15,
+	UNFINISHED_METRICS = 1 << 16,
 };
 
 #define CONTROL_SERVED 8
@@ -138,12 +139,13 @@ struct daemon {
 	struct store_job watchdog_job;
 	struct job_boot_end boot_end;
 
-	struct alerts *alerts;    /* alerts.c; NULL: not started */
-	struct reports *reports;  /* reports.c; likewise */
-	struct job_prune prune;   /* retention.c */
-	int64_t prune_at;         /* mono: the next batch */
-	struct job_sample sample; /* samples.c */
-	int64_t sample_at;        /* mono: the next one */
+	struct alerts *alerts;          /* alerts.c; NULL: not started */
+	struct reports *reports;        /* reports.c; likewise */
+	struct daemon_metrics *metrics; /* metrics.c; NULL: no memory for it */
+	struct job_prune prune;         /* retention.c */
+	int64_t prune_at;               /* mono: the next batch */
+	struct job_sample sample;       /* samples.c */
+	int64_t sample_at;              /* mono: the next one */
 
 	/* reload.c */
 	bool reload_again; /* asked for while one was under way */
@@ -271,6 +273,20 @@ void retention_tick(struct daemon *daemon); /* every second */
 /* ---- samples.c ---- */
 
 void samples_tick(struct daemon *daemon); /* every second */
+
+/* ---- metrics.c ---- */
+
+void metrics_start(struct daemon *daemon);
+void metrics_settled(struct daemon *daemon, const struct relay_settled *settled);
+/* source NULL: none that is known. */
+void metrics_answered(
+	struct daemon *daemon, const char *source, int status, int64_t duration_us);
+void metrics_tick(struct daemon *daemon); /* every second */
+/* Answers GET /metrics, when the store has counted. */
+void metrics_scrape(void *daemon, struct inbound *in);
+/* Answers GET /readyz. */
+void readiness_tell(void *daemon, struct inbound *in);
+void metrics_finish(struct daemon *daemon);
 
 /* ---- notify.c: the service manager ---- */
 

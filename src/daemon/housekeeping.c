@@ -138,6 +138,7 @@ static void every_second(uv_timer_t *timer)
 	struct daemon *daemon = timer->data;
 	int64_t second = daemon->seconds++;
 
+	metrics_tick(daemon);
 	if (daemon->phase != PHASE_RUNNING)
 		return;
 	housekeeping_look_at_clock(daemon);

@@ -167,6 +167,7 @@ static const struct {
 	{UNFINISHED_REPORT, "a report"},
 	{UNFINISHED_PRUNE, "pruning"},
 	{UNFINISHED_SAMPLE, "a sample of the counters"},
+	{UNFINISHED_METRICS, "a scrape of the metrics"},
 	{UNFINISHED_MAILER, "the mail client's connections"},
 	{UNFINISHED_WATCHDOG, "the store's sign of life"},
 	{UNFINISHED_ADMIN, "the admin page"},

@@ -380,15 +380,15 @@ static void on_body(void *ctx, struct inbound *in)
 static void on_answered(void *ctx, const char *path, int status, int64_t duration_us)
 {
 	struct intake *intake = ctx;
-	struct source_entry *entry;
+	const struct intake_options *options = &intake->options;
 	const char *token;
+	struct source_entry *entry = path ? find_source(intake, path, &token) : NULL;
 
-	(void)duration_us;
-	if (status < 400 || !path)
-		return;
-	entry = find_source(intake, path, &token);
-	if (entry)
+	if (entry && status >= 400)
 		entry->rejected++;
+	if (options->answered)
+		options->answered(options->ctx,
+			entry ? entry->source.settings->name : NULL, status, duration_us);
 }
 
 /* ---- life ---- */

@@ -103,6 +103,33 @@ void news_dead(struct lane *lane, const struct attempt *attempt)
 	tell(lane->relay, &event);
 }
 
+static int64_t notifications_of(const struct mail_item *mail)
+{
+	return mail->kind == MAIL_NOTIFICATION
+		       ? (int64_t)mail->lead_count + mail->left_out
+		       : 0;
+}
+
+void news_settled(struct lane *lane, const struct attempt *attempt)
+{
+	const struct relay_options *options = &lane->relay->options;
+	const struct claimed *claimed = &attempt->entry->claimed;
+	const struct job_settle *settle = &attempt->settle;
+	const struct relay_settled settled = {.destination = lane->name,
+		.exchanges = settle->exchanges,
+		.exchange_count = settle->exchange_count,
+		.lead = lead_of(claimed),
+		.accepted_at = claimed->mail ? 0 : uuid_time(&claimed->lead.id),
+		.notifications = claimed->mail ? notifications_of(claimed->mail) : 0,
+		.outcome = settle->outcome,
+		.reason = settle->reason,
+		.state = settle->state,
+		.now = settle->now};
+
+	if (options->settled)
+		options->settled(options->ctx, &settled);
+}
+
 static void announce(
 	struct lane *lane, struct was was, int change, const struct outcome *outcome)
 {

@@ -268,5 +268,7 @@ void lane_changed(struct lane *lane, struct was was, int change,
 	const struct outcome *outcome, bool stored_elsewhere);
 void lane_store_health(struct lane *lane);
 void news_dead(struct lane *lane, const struct attempt *attempt);
+/* The outcome of attempt is on disk. */
+void news_settled(struct lane *lane, const struct attempt *attempt);
 
 #endif

@@ -265,6 +265,7 @@ static void settled(struct attempt *attempt)
 		lane->health_dirty = lane->health_dirty || settle->has_health;
 		return;
 	}
+	news_settled(lane, attempt);
 	if (settle->event == DELIVERY_RETRY) {
 		FAULT_POINT("retry.scheduled");
 		window_due(lane, settle->due_at);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 /* ---- what SQLite says, in our words ---- */
 
@@ -204,6 +205,8 @@ enum err_code db_begin(struct db *db, struct err *err)
 {
 	db->marks = 0;
 	db->bytes = 0;
+	db->leads = 0;
+	db->changes = sqlite3_total_changes64(db->sqlite);
 	return db_exec(db, "BEGIN IMMEDIATE", err);
 }
 
@@ -237,13 +240,23 @@ enum err_code db_write_tally(struct db *db, struct err *err)
 	return ERR_OK;
 }
 
+static enum err_code end_transaction(struct db *db, struct err *err)
+{
+	bool wrote = sqlite3_total_changes64(db->sqlite) != db->changes;
+	uint64_t began = uv_hrtime();
+	enum err_code code = db_exec(db, "COMMIT", err);
+
+	db->commit_ns = wrote ? (int64_t)(uv_hrtime() - began) : 0;
+	return code;
+}
+
 enum err_code db_commit(struct db *db, struct err *err)
 {
 	enum err_code code = db_write_tally(db, err);
 
 	if (code == ERR_OK && FAULT_FAILS("store.commit"))
 		code = err_set(err, ERR_IO, "disk I/O error (injected)");
-	return code == ERR_OK ? db_exec(db, "COMMIT", err) : code;
+	return code == ERR_OK ? end_transaction(db, err) : code;
 }
 
 void db_forget(struct db *db)

@@ -57,6 +57,9 @@ struct db {
 	int wal_pages;             /* at the last commit */
 	unsigned marks;            /* enum db_mark, of the transaction under way */
 	size_t bytes;              /* written by the transaction under way, roughly */
+	int leads;                 /* rows of leads written by it */
+	int64_t changes;           /* of rows, on this connection before it */
+	int64_t commit_ns;         /* how long its COMMIT took; 0: it wrote nothing */
 	/* readers: cut off when mono passes deadline_at; 0: never */
 	const struct clock *clock;
 	int64_t deadline_at;

@@ -26,6 +26,7 @@ struct store {
 	bool stopping;
 	bool ended; /* the thread has nothing more to do */
 	struct err failure;
+	struct store_figures figures;
 
 	atomic_bool working;
 	atomic_int_fast64_t waiting;

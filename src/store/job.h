@@ -72,6 +72,10 @@ enum err_code lead_read(sqlite3_stmt *stmt, int first, struct lead *out, struct 
  * free. */
 enum err_code read_destinations(
 	struct db *db, struct destination_row **out, size_t *count_out, struct err *err);
+/* Every source, likewise. */
+struct source_row;
+enum err_code read_sources(
+	struct db *db, struct source_row **out, size_t *count_out, struct err *err);
 /* The internal one: no lead goes there. */
 bool destination_is_mail(const struct destination_row *row);
 

@@ -2,6 +2,7 @@
  * names: the sources and destinations of the configuration, and all that were once in it.
  * Rows are never removed: leads and counters refer to them.
  */
+#include "leadrelay/reader.h"
 #include "mailing.h"
 
 #include <inttypes.h>
@@ -125,6 +126,48 @@ enum err_code read_destinations(
 fail:
 	free(rows);
 	return code;
+}
+
+static void read_source(sqlite3_stmt *stmt, struct source_row *row)
+{
+	*row = (struct source_row){.id = sqlite3_column_int64(stmt, 0),
+		.configured = sqlite3_column_int(stmt, 2) != 0,
+		.accepted = sqlite3_column_int64(stmt, 3),
+		.duplicates = sqlite3_column_int64(stmt, 4),
+		.quarantined = sqlite3_column_int64(stmt, 5),
+		.rejected = sqlite3_column_int64(stmt, 6),
+		.test = sqlite3_column_int64(stmt, 7),
+		.requests = sqlite3_column_int64(stmt, 8),
+		.last_at = sqlite3_column_int64(stmt, 9)};
+	db_copy_text(stmt, 1, row->name, sizeof(row->name));
+}
+
+enum err_code read_sources(
+	struct db *db, struct source_row **out, size_t *count_out, struct err *err)
+{
+	sqlite3_stmt *stmt = db_stmt(db, SQL_SOURCES);
+	struct source_row *rows = NULL;
+	size_t count = 0;
+	enum db_row row;
+
+	while ((row = db_next(db, stmt, err)) == DB_ROW) {
+		struct source_row *more = realloc(rows, (count + 1) * sizeof(rows[0]));
+
+		if (!more) {
+			sqlite3_reset(stmt);
+			free(rows);
+			return err_set(err, ERR_NOMEM, "reading rows: out of memory");
+		}
+		rows = more;
+		read_source(stmt, &rows[count++]);
+	}
+	if (row == DB_ERROR) {
+		free(rows);
+		return err->code;
+	}
+	*out = rows;
+	*count_out = count;
+	return ERR_OK;
 }
 
 /* ---- those that went, and those that came back ---- */

@@ -153,56 +153,16 @@ enum err_code reader_destinations(struct reader *reader, struct destination_row 
 	return ERR_OK;
 }
 
-static void read_source(sqlite3_stmt *stmt, struct source_row *row)
-{
-	*row = (struct source_row){.id = sqlite3_column_int64(stmt, 0),
-		.configured = sqlite3_column_int(stmt, 2) != 0,
-		.accepted = sqlite3_column_int64(stmt, 3),
-		.duplicates = sqlite3_column_int64(stmt, 4),
-		.quarantined = sqlite3_column_int64(stmt, 5),
-		.rejected = sqlite3_column_int64(stmt, 6),
-		.test = sqlite3_column_int64(stmt, 7),
-		.requests = sqlite3_column_int64(stmt, 8),
-		.last_at = sqlite3_column_int64(stmt, 9)};
-	db_copy_text(stmt, 1, row->name, sizeof(row->name));
-}
-
-static enum err_code read_sources(
-	struct db *db, struct source_row **rows, size_t *count, struct err *err)
-{
-	sqlite3_stmt *stmt = db_stmt(db, SQL_SOURCES);
-	enum db_row row;
-
-	while ((row = db_next(db, stmt, err)) == DB_ROW) {
-		struct source_row *more =
-			realloc(*rows, (*count + 1) * sizeof((*rows)[0]));
-
-		if (!more) {
-			sqlite3_reset(stmt);
-			return err_set(err, ERR_NOMEM, "out of memory");
-		}
-		*rows = more;
-		read_source(stmt, &more[(*count)++]);
-	}
-	return row == DB_DONE ? ERR_OK : err->code;
-}
-
 enum err_code reader_sources(struct reader *reader, struct source_row **out,
 	size_t *count_out, struct err *err)
 {
-	struct source_row *rows = NULL;
-	size_t count = 0;
 	struct err mine;
 	enum err_code code = reading_begin(reader, &mine);
 
 	if (code == ERR_OK)
-		code = read_sources(reader->db, &rows, &count, &mine);
-	if (reading_end(reader, code, &mine) != ERR_OK) {
-		free(rows);
+		code = read_sources(reader->db, out, count_out, &mine);
+	if (reading_end(reader, code, &mine) != ERR_OK)
 		return err_set(err, code, "%s", mine.text);
-	}
-	*out = rows;
-	*count_out = count;
 	return ERR_OK;
 }
 

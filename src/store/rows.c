@@ -68,6 +68,7 @@ static enum err_code lead_add(struct db *db, const struct keeping *keeping,
 	else if (raw->bytes)
 		db_bind_blob(stmt, 13, raw->bytes, raw->len);
 	code = db_run(db, stmt, err);
+	db->leads++;
 	db->bytes += strlen(fields) + (extra ? strlen(extra) : 0) + raw->len + ROW_BYTES;
 	free(fields);
 	cJSON_free(extra);

@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double commit_bounds[] = {
+	0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
+static const double leads_bounds[] = {
+	1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
+
 #define WAITING_MAX 20000
 #define WAL_CEILING (INT64_C(64) << 20)
 
@@ -70,6 +75,8 @@ static struct store *store_new(const struct store_options *options)
 	atomic_init(&store->working, true);
 	atomic_init(&store->waiting, 0);
 	store->told_working = true;
+	store->figures = (struct store_figures){.commit_s = HISTOGRAM_INIT(commit_bounds),
+		.batch_leads = HISTOGRAM_INIT(leads_bounds)};
 	if (uv_mutex_init(&store->mutex) != 0 || uv_cond_init(&store->arrived) != 0 ||
 		uv_cond_init(&store->answered) != 0)
 		abort(); /* only without memory or with a broken libc */
@@ -134,6 +141,13 @@ int store_sqlite_number(void)
 bool store_working(const struct store *store)
 {
 	return atomic_load(&store->working);
+}
+
+void store_figures(struct store *store, struct store_figures *out)
+{
+	uv_mutex_lock(&store->mutex);
+	*out = store->figures;
+	uv_mutex_unlock(&store->mutex);
 }
 
 int64_t store_waiting(const struct store *store)

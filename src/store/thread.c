@@ -66,6 +66,18 @@ static void note_committed(const struct job_list *batch)
 			job->committed(job);
 }
 
+static void count_batch(struct store *store)
+{
+	const struct db *db = store->db;
+
+	uv_mutex_lock(&store->mutex);
+	if (db->commit_ns > 0)
+		histogram_add(&store->figures.commit_s, (double)db->commit_ns / 1e9);
+	if (db->leads > 0)
+		histogram_add(&store->figures.batch_leads, db->leads);
+	uv_mutex_unlock(&store->mutex);
+}
+
 static void run_batch(struct store *store, struct job_list *batch)
 {
 	struct job_list rest = {0};
@@ -79,6 +91,7 @@ static void run_batch(struct store *store, struct job_list *batch)
 	} else {
 		put_back(store, &rest);
 		note_committed(batch);
+		count_batch(store);
 		if (store->db->wal_pages < store->checkpointed)
 			store->checkpointed = 0; /* the WAL started over */
 	}

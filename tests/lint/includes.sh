@@ -4,9 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 declare -A room_of allowed
-for pair in base:"buf clock err fault json log text uuid" lead:"delivery health lead route schedule settings zone" \
-	store:"batches figures forget keep mails reader samples store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:"csv intake" \
-	relay:relay control:"control import" admin:admin daemon:config; do
+for pair in base:"buf clock err fault histogram json log text uuid" lead:"delivery health lead route schedule settings zone" \
+	store:"batches counters figures forget keep mails reader samples store" net:"http_client http_server mail mailbox mime" notify:compose report:report destinations:"destination token" intake:"csv intake" \
+	relay:relay control:"control import" admin:"admin metrics" daemon:config; do
 	for header in ${pair#*:}; do room_of[$header]=${pair%%:*}; done
 done
 allowed[base]="base"

@@ -183,6 +183,8 @@ struct fixture {
 	char *origins[1];
 	int64_t accepted_destination, accepted_delivery, wrong;
 	int accepted, wrong_calls, quarantined, released;
+	char answered[64]; /* source and status of the last request */
+	int64_t answered_us;
 	int mails, later; /* told to the relay: due now, due later */
 	int64_t last_mail;
 	char problem[256];
@@ -221,6 +223,15 @@ static void on_quarantined(
 	assert_non_null(lead);
 	f->quarantined++;
 	snprintf(f->problem, sizeof(f->problem), "%s", problem);
+}
+
+static void on_request(void *ctx, const char *source, int status, int64_t duration_us)
+{
+	struct fixture *f = ctx;
+
+	snprintf(
+		f->answered, sizeof(f->answered), "%s %d", source ? source : "-", status);
+	f->answered_us = duration_us;
 }
 
 static void on_released(void *ctx)
@@ -297,6 +308,7 @@ static int set_up(void **state)
 		.accepted = on_accepted,
 		.wrong_token = on_wrong_token,
 		.quarantined = on_quarantined,
+		.answered = on_request,
 		.ctx = f};
 	struct err err;
 
@@ -558,6 +570,23 @@ static void a_source_that_rejects_answers_the_problem(void **state)
 	assert_int_equal(f->store.rejected, 4);
 }
 
+static void each_answer_is_told_with_its_source(void **state)
+{
+	struct fixture *f = *state;
+
+	ask(f, "POST", MARKET, "", ACCOUNT);
+	assert_string_equal(f->answered, "market 202");
+	assert_true(f->answered_us > 0);
+	ask(f, "POST", API, JSON, "{");
+	assert_string_equal(f->answered, "api 400");
+	ask(f, "GET", MARKET, "", "");
+	assert_string_equal(f->answered, "market 405");
+	ask(f, "POST", "/in/nobody?token=x", "", ACCOUNT);
+	assert_string_equal(f->answered, "- 404");
+	ask(f, "BREW", "/", "", "");
+	assert_string_equal(f->answered, "- 404");
+}
+
 static void the_store_s_trouble_is_503(void **state)
 {
 	struct fixture *f = *state;
@@ -758,6 +787,7 @@ int main(void)
 		T(an_array_is_answered_with_all_ids),
 		T(what_cannot_be_read_is_quarantined_with_its_bytes),
 		T(a_source_that_rejects_answers_the_problem),
+		T(each_answer_is_told_with_its_source),
 		T(the_store_s_trouble_is_503),
 		T(a_long_idempotency_key_is_400),
 		T(a_browser_s_form_is_sent_on),

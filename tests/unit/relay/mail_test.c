@@ -98,6 +98,8 @@ static void a_digest_is_one_mail_at_the_end_of_its_window(void **state)
 	rig_run(&rig, 900000 + 100);
 	assert_int_equal(rig.mail_count, 2);
 	assert_int_equal(rig_mail_row(&rig).delivered, 4);
+	assert_int_equal(rig.notified[OUTCOME_DELIVERED], 4);  /* each for itself */
+	assert_int_equal(rig.exchanges[OUTCOME_DELIVERED], 4); /* of the leads */
 	assert_true(strstr(rig.mails[0].message, "Subject: 3 new leads") ||
 		    strstr(rig.mails[1].message, "Subject: 3 new leads"));
 }

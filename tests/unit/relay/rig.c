@@ -287,6 +287,22 @@ static void rig_event(void *ctx, const struct relay_event *event)
 				.waiting = event->waiting};
 }
 
+static void rig_settled(void *ctx, const struct relay_settled *settled)
+{
+	struct rig *rig = ctx;
+
+	for (size_t i = 0; i < settled->exchange_count; i++) {
+		enum outcome_kind outcome = settled->exchanges[i].outcome;
+
+		if (settled->accepted_at)
+			rig->exchanges[outcome]++;
+		rig->notified[outcome] += settled->notifications;
+	}
+	if (settled->accepted_at)
+		rig->last_age_ms = settled->now - settled->accepted_at;
+	rig->last_has_lead = settled->lead != NULL;
+}
+
 static void rig_work(void *worker, void (*work)(void *), void (*done)(void *), void *ctx)
 {
 	(void)worker;
@@ -427,6 +443,7 @@ void rig_start(struct rig *rig)
 		.entropy = &the_entropy,
 		.wake = rig_wake,
 		.event = rig_event,
+		.settled = rig_settled,
 		.ctx = rig};
 
 	assert_int_equal(relay_create(&rig->relay, &options, NULL), ERR_OK);

@@ -84,6 +84,10 @@ struct rig { /* large: static, not on the stack */
 	/* what happened */
 	struct relay_event events[RIG_EVENTS];
 	int event_count;
+	/* what is on disk: exchanges of deliveries, notifications, by outcome */
+	int64_t exchanges[OUTCOME_COUNT], notified[OUTCOME_COUNT];
+	int64_t last_age_ms; /* of the delivery settled last */
+	bool last_has_lead;
 	int sent[RIG_DESTINATIONS];      /* deliveries put on the wire */
 	int under_way[RIG_DESTINATIONS]; /* now */
 	int most_at_once[RIG_DESTINATIONS];

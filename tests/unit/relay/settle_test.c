@@ -72,6 +72,22 @@ static void retry_few_is_five_exactly(void **state)
 	assert_int_equal(rig.events[0].reason, REASON_PLUGIN);
 }
 
+static void what_is_on_disk_is_told_with_its_exchanges(void **state)
+{
+	(void)state;
+	rig.answer = few;
+	rig_accept(&rig, 1, true);
+	rig_run(&rig, 200); /* asked once or twice: few are five */
+	assert_true(rig.exchanges[OUTCOME_RETRY] >= 1);
+	rig.answer = NULL;
+	rig_run(&rig, 600000);
+	assert_int_equal(rig.exchanges[OUTCOME_DELIVERED], 1);
+	assert_int_equal(rig.exchanges[OUTCOME_RETRY] + 1, rig.sent[0]);
+	assert_true(rig.last_has_lead);
+	assert_true(rig.last_age_ms >= 50 && rig.last_age_ms <= 600200);
+	assert_int_equal(rig.notified[OUTCOME_DELIVERED], 0);
+}
+
 static void never(struct rig *r, const struct rig_asked *asked, struct rig_reply *reply)
 {
 	(void)r;
@@ -238,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_poisoned_lead_disturbs_nobody, open_one),
 		TEST(retry_few_is_five_exactly, open_one),
+		TEST(what_is_on_disk_is_told_with_its_exchanges, open_one),
 		TEST(a_lead_is_given_up_by_age, open_one),
 		TEST(time_spent_parked_is_no_age, open_one),
 		TEST(an_unknown_outcome_is_sent_again_with_the_same_key, open_one),

@@ -1,6 +1,7 @@
 /* Samples of the counters, and the shape of what is not delivered. */
 #include "fixture.h"
 #include "leadrelay/batches.h"
+#include "leadrelay/counters.h"
 #include "leadrelay/samples.h"
 
 #include <stdio.h>
@@ -228,6 +229,32 @@ static void gaps_and_an_empty_outbox_have_a_shape(void **state)
 	assert_int_equal(shape.buckets[4].pending, 5);
 }
 
+/* ---- counters ---- */
+
+static void counters_are_those_of_the_readers_and_the_files(void **state)
+{
+	struct fixture *f = *state;
+	struct job_counters job = {0};
+	int64_t delivery = add_lead(f, "one");
+
+	add_lead(f, "two");
+	settle(f, delivery, DELIVERY_REFUSE, 0);
+	job_counters_prepare(&job);
+	call(f, &job.job);
+	assert_int_equal(job.source_count, 2);
+	assert_int_equal(job.sources[0].accepted, 2);
+	assert_int_equal(job.destinations[0].accepted, 2);
+	assert_int_equal(job.destinations[0].dead, 1);
+	assert_true(job.destinations[0].oldest_pending_at > 0);
+	assert_int_equal(job.difference, 0);
+	assert_int_equal(job.quarantined, 0);
+	assert_true(job.file_bytes > 0 && job.wal_bytes > 0);
+	execute(f, "UPDATE destination SET delivered = 3 WHERE name = 'crm'");
+	call(f, &job.job);
+	assert_int_equal(job.difference, -3);
+	job_counters_finish(&job);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -242,6 +269,7 @@ int main(void)
 		TEST(states_are_told_apart_and_delivered_is_not_told),
 		TEST(an_imported_lead_is_as_old_as_its_import),
 		TEST(gaps_and_an_empty_outbox_have_a_shape),
+		TEST(counters_are_those_of_the_readers_and_the_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,30 @@ static void jobs_that_wait_share_commits(void **state)
 	assert_true(atomic_load(&shim_wal_syncs) - before < 300);
 }
 
+static void commits_and_what_they_hold_are_counted(void **state)
+{
+	struct running *r = *state;
+	struct store_figures figures;
+	struct job_destinations look = {0};
+	struct err err;
+	uint64_t commits;
+
+	for (int i = 0; i < 300; i++)
+		submit(r);
+	wait_done(r, 300);
+	store_figures(r->f->store, &figures);
+	commits = histogram_count(&figures.commit_s);
+	assert_true(commits > 0 && commits <= 301);
+	assert_true(figures.commit_s.sum > 0);
+	assert_true(figures.batch_leads.sum == 300);
+	assert_true(histogram_count(&figures.batch_leads) <= commits);
+	job_destinations_prepare(&look); /* one that writes nothing is none */
+	assert_int_equal(store_call(r->f->store, &look.job, &err), ERR_OK);
+	job_destinations_finish(&look);
+	store_figures(r->f->store, &figures);
+	assert_int_equal(histogram_count(&figures.commit_s), commits);
+}
+
 static void stopping_finishes_what_is_queued_and_refuses_more(void **state)
 {
 	struct running *r = *state;
@@ -289,6 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(done_comes_on_the_loop_after_the_commit),
 		TEST(jobs_that_wait_share_commits),
+		TEST(commits_and_what_they_hold_are_counted),
 		TEST(stopping_finishes_what_is_queued_and_refuses_more),
 		TEST(other_threads_wait_for_their_commits),
 		TEST(a_reader_sees_nothing_wrong_while_the_store_works),
