@@ -8,6 +8,7 @@
  *   NAME:kill[:N]   the N-th passing (default 1) of NAME raises SIGKILL: as power loss is
  *   NAME:stop[:N]   the same with SIGSTOP, until somebody sends SIGCONT
  *   NAME:exit[:N]   the same with _exit(70)
+ *   NAME:hang[:N]   the thread that passes goes no further; the others do
  *   NAME:fail[:N]   FAULT_FAILS(NAME) is true at the N-th passing only
  *   NAME:fail:N+    FAULT_FAILS(NAME) is true from the N-th passing on (the other actions
  * take N+ too)

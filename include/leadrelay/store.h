@@ -89,6 +89,9 @@ void store_close(struct store *store); /* after store_stop, or without a thread;
 bool store_working(
 	const struct store *store); /* false: failing; intake answers 503. Any thread. */
 int64_t store_waiting(const struct store *store); /* jobs queued. Any thread. */
+/* How often the thread came round (a batch, a checkpoint, a try to come back): it goes on
+ * as long as this grows. Any thread. */
+int64_t store_turns(const struct store *store);
 struct store_figures {
 	struct histogram commit_s;    /* how long each commit took that wrote something */
 	struct histogram batch_leads; /* leads in each that holds any */

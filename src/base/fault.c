@@ -14,13 +14,14 @@
 #define FAULTS_MAX 16
 #define FAULT_EXIT 70
 
-enum action { ACTION_KILL, ACTION_STOP, ACTION_EXIT, ACTION_FAIL };
+enum action { ACTION_KILL, ACTION_STOP, ACTION_EXIT, ACTION_FAIL, ACTION_HANG };
 
 static const char *const action_names[] = {
 	[ACTION_KILL] = "kill",
 	[ACTION_STOP] = "stop",
 	[ACTION_EXIT] = "exit",
 	[ACTION_FAIL] = "fail",
+	[ACTION_HANG] = "hang",
 };
 
 struct fault {
@@ -38,7 +39,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void refuse(const char *entry)
 {
 	fprintf(stderr,
-		"LEADRELAY_FAULT: \"%s\": expected NAME:kill|stop|exit|fail[:N[+]]\n",
+		"LEADRELAY_FAULT: \"%s\": expected NAME:kill|stop|exit|fail|hang[:N[+]]\n",
 		entry);
 	_exit(FAULT_EXIT);
 }
@@ -121,6 +122,9 @@ static void act(enum action action)
 		_exit(FAULT_EXIT);
 	case ACTION_FAIL:
 		break;
+	case ACTION_HANG:
+		for (;;)
+			pause();
 	}
 }
 

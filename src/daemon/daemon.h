@@ -137,6 +137,7 @@ struct daemon {
 				       */
 	struct job_expire expire;
 	struct store_job watchdog_job;
+	int64_t store_turns; /* of its thread, at the last sign of life */
 	struct job_boot_end boot_end;
 
 	struct alerts *alerts;          /* alerts.c; NULL: not started */

@@ -168,12 +168,18 @@ static enum err_code no_work(struct store_job *job, struct db *db, struct err *e
 	return ERR_OK;
 }
 
+static void tell_alive(struct daemon *daemon)
+{
+	daemon->store_turns = store_turns(daemon->store);
+	notify("WATCHDOG=1");
+}
+
 static void store_answered(struct store_job *job)
 {
 	struct daemon *daemon =
 		(struct daemon *)((char *)job - offsetof(struct daemon, watchdog_job));
 
-	notify("WATCHDOG=1"); /* also when it could not commit: failing is not hanging */
+	tell_alive(daemon); /* also when it could not commit: failing is not hanging */
 	daemon_stopped(daemon, UNFINISHED_WATCHDOG);
 }
 
@@ -186,9 +192,8 @@ static void ask_store(uv_timer_t *timer)
 	daemon->watchdog_job = (struct store_job){.run = no_work, .done = store_answered};
 	if (store_submit(daemon->store, &daemon->watchdog_job, NULL) == ERR_OK)
 		daemon->unfinished |= UNFINISHED_WATCHDOG;
-	else if (!store_working(daemon->store))
-		notify("WATCHDOG=1"); /* it says so by itself, and tries again by itself
-				       */
+	else if (store_turns(daemon->store) != daemon->store_turns)
+		tell_alive(daemon); /* it takes nothing at present, and is at work */
 }
 
 void housekeeping_start(struct daemon *daemon)

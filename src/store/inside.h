@@ -30,6 +30,7 @@ struct store {
 
 	atomic_bool working;
 	atomic_int_fast64_t waiting;
+	atomic_int_fast64_t turns;
 
 	/* the store thread's, or the owner's without one */
 	struct db *db; /* NULL while it cannot be opened */

@@ -74,6 +74,7 @@ static struct store *store_new(const struct store_options *options)
 		store->path = NULL;
 	atomic_init(&store->working, true);
 	atomic_init(&store->waiting, 0);
+	atomic_init(&store->turns, 0);
 	store->told_working = true;
 	store->figures = (struct store_figures){.commit_s = HISTOGRAM_INIT(commit_bounds),
 		.batch_leads = HISTOGRAM_INIT(leads_bounds)};
@@ -148,6 +149,11 @@ void store_figures(struct store *store, struct store_figures *out)
 	uv_mutex_lock(&store->mutex);
 	*out = store->figures;
 	uv_mutex_unlock(&store->mutex);
+}
+
+int64_t store_turns(const struct store *store)
+{
+	return atomic_load(&store->turns);
 }
 
 int64_t store_waiting(const struct store *store)

@@ -10,6 +10,8 @@
  */
 #include "inside.h"
 
+#include "leadrelay/fault.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -170,12 +172,15 @@ static void run_thread(void *arg)
 	struct err err;
 
 	while ((work = wait_for_work(store, &batch)) != WORK_END) {
-		if (work == WORK_JOBS)
+		if (work == WORK_JOBS) {
+			FAULT_POINT("store.batch");
 			run_batch(store, &batch);
-		else if (work == WORK_CHECKPOINT)
+		} else if (work == WORK_CHECKPOINT) {
 			disk_checkpoint(store);
-		else
+		} else {
 			disk_reopen(store);
+		}
+		atomic_fetch_add(&store->turns, 1);
 		tell_loop(store);
 	}
 	if (store->db)

@@ -132,6 +132,34 @@ static void a_stop_stops_until_continued(void **state)
 	assert_int_equal(WSTOPSIG(status), SIGSTOP);
 }
 
+static void *pass_once(void *arg)
+{
+	FAULT_POINT("b.point");
+	return arg;
+}
+
+/* The thread that passes never comes back; whoever does not pass ends the program. */
+static int hang_in_a_thread(void)
+{
+	pthread_t thread;
+	int passed = 1;
+
+	if (pthread_create(&thread, NULL, pass_once, &passed) != 0)
+		return 2;
+	FAULT_POINT("a.point");
+	usleep(1000); /* more would prove no more: a thread that went on ends the test */
+	return pthread_tryjoin_np(thread, NULL) == 0 ? 3 : passed;
+}
+
+static void a_hang_stops_one_thread(void **state)
+{
+	int status = run("b.point:hang", hang_in_a_thread);
+
+	(void)state;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+}
+
 static void a_failing_point_that_only_crashes_goes_on(void **state)
 {
 	int status = run("a.point:fail:1+", pass_point);
@@ -199,6 +227,7 @@ int main(void)
 		cmocka_unit_test(a_kill_ends_the_process_at_its_passing),
 		cmocka_unit_test(an_exit_has_status_70),
 		cmocka_unit_test(a_stop_stops_until_continued),
+		cmocka_unit_test(a_hang_stops_one_thread),
 		cmocka_unit_test(a_failing_point_that_only_crashes_goes_on),
 		cmocka_unit_test(a_variable_that_is_not_understood_ends_the_program),
 		cmocka_unit_test(passings_of_all_threads_count),
