@@ -19,6 +19,8 @@ wanted="/etc/leadrelay
 /usr/share/bash-completion/completions/leadctl
 /usr/share/doc/leadrelay/README.md
 /usr/share/doc/leadrelay/copyright
+/usr/share/doc/leadrelay/examples/leadrelay-dashboard.json
+/usr/share/doc/leadrelay/examples/leadrelay.rules.yml
 /usr/share/doc/leadrelay/examples/leadrelay.yaml
 /usr/share/doc/leadrelay/rehearsal.md
 /usr/share/man/man1/leadctl.1
