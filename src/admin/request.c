@@ -110,6 +110,14 @@ static enum err_code check_kind(
 	return err_set(err, ERR_INVALID, "%s: not a value it takes", param->name);
 }
 
+/* What an error may quote, and JSON may hold. (A body is checked when it is read.) */
+static enum err_code check_text(const char *name, const char *text, struct err *err)
+{
+	if (utf8_valid(text, strlen(text)))
+		return ERR_OK;
+	return err_set(err, ERR_INVALID, "%s: not UTF-8", name);
+}
+
 /* ---- where they come from ---- */
 
 static enum err_code take_query(
@@ -124,6 +132,9 @@ static enum err_code take_query(
 			return refuse_unknown(asked->route, err);
 		if (cJSON_HasObjectItem(request, param->name))
 			return err_set(err, ERR_INVALID, "%s: given twice", param->name);
+		code = check_text(param->name, one->value, err);
+		if (code != ERR_OK)
+			return code;
 		code = param->kind == PARAM_NUMBER
 			       ? add_number(request, param, one->value, err)
 			       : add(request, param->name, cJSON_CreateString(one->value),
@@ -246,6 +257,8 @@ static enum err_code add_fixed(
 
 	if (code == ERR_OK && route->action)
 		code = add(request, "action", cJSON_CreateString(route->action), err);
+	if (code == ERR_OK && route->part)
+		code = check_text(route->part, asked->part, err);
 	if (code == ERR_OK && route->part)
 		code = add(request, route->part, cJSON_CreateString(asked->part), err);
 	if (code == ERR_OK && route->raw)

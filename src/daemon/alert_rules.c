@@ -478,6 +478,8 @@ static void look_at_expiry(const struct looking *in)
 	static const char credential[] =
 		"renew it and put the new one into its file, which is noticed by itself; "
 		"set expires: to its new date";
+	static const char certificate[] = "renew it and put it in place of the old file, "
+					  "which is noticed by itself";
 	const struct config *config = in->look->config;
 	char key[160], what[120];
 
@@ -497,9 +499,10 @@ static void look_at_expiry(const struct looking *in)
 			config->mail.smtp.oauth.expires_at, credential);
 	if (in->look->certificate_expires_at)
 		expiry_rule(in, "expiry:(intake)", "certificate of the intake",
-			in->look->certificate_expires_at,
-			"renew it and put it in place of the old file, which is noticed "
-			"by itself");
+			in->look->certificate_expires_at, certificate);
+	if (in->look->admin_expires_at)
+		expiry_rule(in, "expiry:(admin)", "certificate of admin",
+			in->look->admin_expires_at, certificate);
 }
 
 /* ---- reports ---- */

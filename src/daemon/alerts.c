@@ -266,6 +266,7 @@ static void compare(struct daemon *daemon)
 		.running_ms = clock_mono(daemon->clock) - daemon->started_at,
 		.certificate_expires_at =
 			http_server_certificate_expires_at(daemon->server),
+		.admin_expires_at = admin_certificate_expires_at(daemon->admin),
 		.disk_free = daemon->disk_free,
 		.disk_size = daemon->disk_size,
 		.intake_only = daemon->intake_only,

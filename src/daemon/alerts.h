@@ -82,6 +82,7 @@ struct alert_look { /* what is so now */
 	int64_t wall, mono;
 	int64_t running_ms;             /* since the start */
 	int64_t certificate_expires_at; /* the intake's; 0: none */
+	int64_t admin_expires_at;       /* likewise the certificate of admin */
 	int64_t disk_free, disk_size;   /* of state_dir; size 0: not known */
 	bool intake_only;
 	/* the relay's advice at the last parking of a destination; "" */

@@ -143,6 +143,8 @@ static void a_query_becomes_a_control_request(void **state)
 	refused_query("/api/v1/leads", "limit", " 5", "a whole number");
 	refused_query("/api/v1/leads", "limit", "99999999999999999999", "a whole number");
 	refused_query("/api/v1/leads", "limit", "", "a whole number");
+	refused_query("/api/v1/leads", "state", "\xff", "not UTF-8");
+	refused_query("/api/v1/leads/\xc3", "personal", "show", "not UTF-8");
 	refused_query("/api/v1/leads", "personal", "yes", "show is what it takes");
 	refused_query("/api/v1/leads", "stat", "dead", "unknown");
 	refused_query("/api/v1/leads", "command", "forget", "unknown");

@@ -269,6 +269,21 @@ static void a_credential_is_told_of_at_30_14_7_and_1_days_and_when_it_ends(void 
 	expect(ALERT_CLEAR, "expiry:crm", "credential of crm renewed");
 }
 
+static void each_listener_has_a_certificate_of_its_own(void **state)
+{
+	(void)state;
+	world.look.certificate_expires_at = world.look.wall + 300 * DAY;
+	world.look.admin_expires_at = world.look.wall + 20 * DAY;
+	look_after(2000);
+	look_after(20000);
+	expect(ALERT_RAISE, "expiry:(admin)", "certificate of admin expires in 20 days");
+	world.look.certificate_expires_at = world.look.wall + 5 * DAY;
+	look_after(2000);
+	look_after(20000);
+	expect(ALERT_RAISE, "expiry:(intake)",
+		"certificate of the intake expires in 5 days");
+}
+
 static void a_clock_that_jumps_and_comes_back_tells_nothing(void **state)
 {
 	(void)state;
@@ -410,6 +425,7 @@ int main(void)
 		ONE(dead_leads_are_grouped_per_five_minutes),
 		ONE(a_backlog_is_told_after_an_hour_and_not_while_it_drains),
 		ONE(a_credential_is_told_of_at_30_14_7_and_1_days_and_when_it_ends),
+		ONE(each_listener_has_a_certificate_of_its_own),
 		ONE(a_clock_that_jumps_and_comes_back_tells_nothing),
 		ONE(silence_is_told_when_the_relay_could_have_heard),
 		ONE(the_rest_is_told_once_each),
