@@ -3,7 +3,7 @@
 // usage: node keys.mjs MANUAL README LEADCTL FOLDER
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Findings, entries, examples, plain, sections } from "./mdoc.mjs";
 
 const [manual, readme, leadctl, folder] = process.argv.slice(2);
@@ -138,6 +138,7 @@ function whole(text) {
 // "# ..." stands for what the reader has already
 const shown = [...readFileSync(readme, "utf8").matchAll(/^```yaml\n([^]*?)^```/gm)].map((match) => match[1])
 	.filter((text) => !text.includes("# ..."));
+shown.push(readFileSync(join(dirname(readme), "tools/system/leadrelay.yaml.example"), "utf8"));
 const env = { ...process.env, PARTNER_TOKEN: "partner-token-0123456789", MARKETPLACE_TOKEN: "market-token-0123456789" };
 for (const text of [...all, ...shown]) {
 	const file = join(folder, "example.yaml");
