@@ -32,9 +32,11 @@ class Bench:
 
     @contextlib.contextmanager
     def relay(self, delivering, state=None, sink_url=None, **options):
-        relay = Relay(self.lab, sink_url or (self.sink.url if delivering else self.sink.closed_url), state, **options)
+        """One that delivers; or one whose destinations the operator has parked: what it accepts stays in the backlog."""
+        relay = Relay(self.lab, sink_url or self.sink.url, state, **options)
         try:
             relay.start()
+            relay.resume() if delivering else relay.park()
             yield relay
             relay.stop()
         finally:
@@ -79,11 +81,6 @@ class Bench:
             shutil.rmtree(state, ignore_errors=True)
         return leads / took
 
-    def throttle(self, relay):
-        """One lead meets the 429; then the destination is left alone for an hour."""
-        self.post_one(relay, 999_999_999_999)
-        wait_until('the destination is throttled', lambda: relay.status()['destinations'][0]['state'] == 'throttled', 10)
-
     def post_one(self, relay, number, lead=LEAD):
         body = lead.read_bytes().replace(b'############', b'%012d' % number)
         with socket.create_connection(('127.0.0.1', relay.port), 10) as one:
@@ -95,7 +92,6 @@ class Bench:
 
     def acked(self, connections, lead=LEAD):
         with self.relay(False) as relay:
-            self.throttle(relay)
             return self.load.post(relay.url, connections, self.seconds, lead)
 
     def together(self, connections, check=False, lead=LEAD):
@@ -164,7 +160,6 @@ class Bench:
         """Bytes that the WAL grows by when one lead is accepted alone."""
         if 'wal' not in self.made:
             with self.relay(False) as relay:
-                self.throttle(relay)
                 for number in range(10):
                     self.post_one(relay, number)
                 before = relay.wal_bytes()
@@ -272,7 +267,6 @@ def memory(bench):
     """resident memory with 1,000,000 leads waiting"""
     state = bench.big_store()
     with bench.relay(True, state) as relay:
-        relay.resume() # another figure had it throttled
         waiting = relay.waiting()
         resting = relay.memory()[0]
         result = bench.load.post(relay.url, 64, max(5, bench.seconds))
@@ -288,8 +282,6 @@ def retained(bench):
     """leads accepted with 5,000,000 retained / with none"""
     state = bench.big_store()
     with bench.relay(False, state) as full, bench.relay(False) as empty:
-        bench.throttle(full)
-        bench.throttle(empty)
         for relay in (full, empty):
             bench.load.post(relay.url, 64, 1)
         pairs = bench.pairs_of(lambda: bench.load.post(full.url, 64, bench.seconds)['rate'],
@@ -320,7 +312,7 @@ def start(bench):
     state = bench.big_store()
     times = []
     for _ in range(5):
-        relay = Relay(bench.lab, bench.sink.closed_url, state)
+        relay = Relay(bench.lab, bench.sink.url, state)
         times.append(relay.start())
         waiting = relay.waiting()
         relay.stop()

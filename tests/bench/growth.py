@@ -4,7 +4,7 @@ import shutil
 import statistics
 import time
 
-from lab import LEAD, Relay, Watch
+from lab import LEAD, Watch
 
 REPEATS = 3
 
@@ -39,13 +39,7 @@ def condition(bench, title, state=None, destinations=1, lead=LEAD):
     made = state is None
     state = state or bench.lab.new_dir('state')
     for delivering in (False, True):
-        relay = Relay(bench.lab, bench.sink.url if delivering else bench.sink.closed_url, state, destinations=destinations)
-        try:
-            relay.start()
-            if delivering:
-                relay.resume()
-            else:
-                bench.throttle(relay)
+        with bench.relay(delivering, state, destinations=destinations) as relay:
             runs = [once(bench, relay, lead) for _ in range(REPEATS)]
             rates = [statistics.median(column) for column in zip(*runs)]
             wal = relay.wal_bytes() / 1e6
@@ -53,10 +47,6 @@ def condition(bench, title, state=None, destinations=1, lead=LEAD):
                 row.update(both=rates[0], delivered=rates[1], p99_ms=rates[2], memory=relay.memory()[1], wal=wal)
             else:
                 row.update(accepted=rates[0], backlog=relay.waiting(), accept_memory=relay.memory()[1], accept_wal=wal)
-            relay.stop()
-        finally:
-            if relay.child:
-                relay.stop()
     if made:
         shutil.rmtree(state, ignore_errors=True)
     return row

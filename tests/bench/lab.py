@@ -186,16 +186,15 @@ class Lab:
 
 
 class Sink:
-    """Debian's nginx, answering as Dynamics does; and one that never takes a lead."""
+    """Debian's nginx, answering as Dynamics does."""
 
     def __init__(self, lab):
         self.lab = lab
-        self.port, self.closed_port = free_port(), free_port()
+        self.port = free_port()
         self.url = f'http://127.0.0.1:{self.port}'
-        self.closed_url = f'http://127.0.0.1:{self.closed_port}'
         text = (HERE / 'sink.conf').read_text()
         # as long as Azure AD's
-        values = {'DIR': lab.dir, 'OPEN': self.port, 'CLOSED': self.closed_port, 'TOKEN': 'eyJ0eXAiOiJKV1Qi' * 90}
+        values = {'DIR': lab.dir, 'PORT': self.port, 'TOKEN': 'eyJ0eXAiOiJKV1Qi' * 90}
         for name, value in values.items():
             text = text.replace(f'@{name}@', str(value))
         conf = lab.dir / 'sink.conf'
@@ -224,8 +223,8 @@ class Relay:
         self.state = state or lab.new_dir('state')
         self.port = free_port()
         self.url = f'http://127.0.0.1:{self.port}'
-        self.log = self.state.with_suffix('.log' + self.state.suffix)
-        self.config = self.state.with_suffix('.yaml' + self.state.suffix)
+        self.log = lab.new_dir('log')
+        self.config = lab.new_dir('yaml')
         self.child = None
         for name, text in (('marketplace.token', BEARER), ('crm.secret', 'rehearsal~secret.0')):
             path = lab.dir / name
@@ -314,11 +313,15 @@ sources:
     def check(self):
         self.ctl('check')
 
+    def park(self):
+        for one in self.status()['destinations']:
+            if one['state'] == 'open':
+                self.ctl('destinations', 'park', one['name'], '--why', 'tools/bench accepts only')
+
     def resume(self):
-        """Opens what an earlier measurement left throttled."""
-        closed = [one['name'] for one in self.status()['destinations'] if one['state'] != 'open']
-        for name in closed:
-            self.ctl('destinations', 'resume', name)
+        for one in self.status()['destinations']:
+            if one['state'] == 'parked':
+                self.ctl('destinations', 'resume', one['name'])
         wait_until('all are open', lambda: all(one['state'] == 'open' for one in self.status()['destinations']), 20)
 
     def memory(self):

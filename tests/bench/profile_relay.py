@@ -27,9 +27,6 @@ def record(bench, name, seconds):
     state = bench.fill(waiting=waiting) if waiting else None
     data = bench.lab.dir / f'perf.{name}'
     with bench.relay(delivering, state) as relay:
-        if not delivering:
-            bench.throttle(relay)
-        cpu = relay.cpu()
         perf = bench.lab.start(['perf', 'record', '-q', '-F', '999', '--call-graph', 'dwarf,8192', '-o', data, '-p', relay.child.pid],
                                log=bench.lab.dir / 'perf.log')
         time.sleep(0.3)
