@@ -58,10 +58,15 @@ class Bench:
             return self.made['big']
         state = self.store or self.lab.new_dir('state')
         if not (state / 'complete').exists():
-            shutil.rmtree(state, ignore_errors=True)
+            if state.exists():
+                raise Trouble(f'{state} is there and was not made by tools/bench; --store names a new folder')
             self.say(f'making an outbox of {self.big[0]:,} delivered and {self.big[1]:,} waiting leads')
-            self.fill(*self.big, state=state)
-            (state / 'complete').touch()
+            try:
+                self.fill(*self.big, state=state)
+                (state / 'complete').touch()
+            except BaseException:
+                shutil.rmtree(state, ignore_errors=True)
+                raise
         self.made['big'] = state
         return state
 
@@ -272,8 +277,9 @@ def memory(bench):
         result = bench.load.post(relay.url, 64, max(5, bench.seconds))
         now, most = relay.memory()
         delivered = waiting + result['requests'] - relay.waiting()
-        if relay.waiting() < 0.9 * bench.big[1]:
-            (state / 'complete').unlink()
+        used_up = relay.waiting() < 0.9 * bench.big[1]
+    if used_up: # made anew when it is needed again
+        shutil.rmtree(bench.made.pop('big'))
     yield found(f'resident memory, {waiting:,} leads waiting, draining and accepting: most', 'MB', most, goal=48, least=64,
                 lower=True, resting=resting, now=now, accepted=result['requests'], delivered=delivered)
 
