@@ -24,6 +24,22 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+/* Something that happened: ids, names and words, never a person. */
+struct control_event {
+	int64_t number;    /* grows; 0: read from the outbox, which numbers none */
+	int64_t at;        /* wall; 0 in what is added: now */
+	const char *event; /* one word, static: accepted duplicate quarantined attempt
+			      delivered dead parked resumed backing_off throttled open
+			      held released discarded replayed */
+	struct uuid lead;
+	bool has_lead;
+	char source[128];      /* "": none */
+	char destination[128]; /* "": none */
+	enum outcome_kind outcome;
+	enum reason reason;
+	int64_t count; /* how many deliveries, or leads; 0: it is about one */
+};
+
 /* What only a running daemon knows. All NULL offline. Called on the control thread; the
  * daemon crosses to its loop thread and waits. */
 struct control_live {
@@ -39,6 +55,15 @@ struct control_live {
 	bool (*intake_only)(void *ctx);
 	/* an attempt on that delivery began and is not settled yet */
 	bool (*under_way)(void *ctx, const char *destination, int64_t delivery);
+	/* The events behind number after (0: the newest), oldest first, at most max;
+	 * waits up to wait_ms for one. gap_out: others between them and after are
+	 * forgotten, or after is of another life. known_from_out: wall, from when on
+	 * all are known. */
+	size_t (*events)(void *ctx, int64_t after, int64_t wait_ms,
+		struct control_event *out, size_t max, bool *gap_out,
+		int64_t *known_from_out);
+	int64_t (*last_event)(void *ctx); /* its number */
+	void (*happened)(void *ctx, const struct control_event *event);
 	void *ctx;
 };
 

@@ -10,6 +10,7 @@
 
 #include "leadrelay/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -336,6 +337,8 @@ static enum err_code change_each(struct change *change, const struct filter *fil
 		if (reader_show(change->run->control->reader, seqs[*at], &row, err) !=
 			ERR_OK)
 			return err->code;
+		change->lead = row.lead.id;
+		change->one_lead = count == 1;
 		code = change_lead(change, filter, &row, err);
 		if (code == ERR_INVALID && count > 1) { /* it must not stop the others */
 			change_refuse(change, &row.lead, 1, err->text);
@@ -349,11 +352,38 @@ static enum err_code change_each(struct change *change, const struct filter *fil
 	return ERR_OK;
 }
 
+/* One word for all of it: a thousand leads would push everything else out of sight. */
+static void tell_happened(const struct change *change)
+{
+	static const struct {
+		const char *command, *event;
+	} words[] = {{"hold", "held"}, {"release", "released"}, {"discard", "discarded"},
+		{"replay", "replayed"}};
+	const struct control_live *live = change->run->control->live;
+	const char *command = json_string(change->run->request, "command");
+	const char *destination = json_string(change->run->request, "destination");
+	struct control_event event = {.count = change->totals.changed};
+
+	if (!live || !live->happened || change->dry_run || !change->totals.changed)
+		return;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(command, words[i].command) == 0)
+			event.event = words[i].event;
+	event.lead = change->lead;
+	event.has_lead = change->one_lead;
+	snprintf(event.destination, sizeof(event.destination), "%s",
+		change->to_name ? change->to_name
+		: destination   ? destination
+				: "");
+	live->happened(live->ctx, &event);
+}
+
 static void answer_change(struct change *change, int64_t after)
 {
 	cJSON *totals = totals_json(change);
 
 	if (after < 0) {
+		tell_happened(change);
 		answer_done(change->run, totals);
 		return;
 	}
@@ -508,8 +538,7 @@ void run_change(struct run *run)
 	struct err err;
 
 	take_up_totals(&change, go_on);
-	if (filter_parse(run->request, run->now, &filter, &err) != ERR_OK ||
-		filter_resolve(run, &filter, &err) != ERR_OK ||
+	if (filter_take(run, &filter, &err) != ERR_OK ||
 		resolve_to(&change, &err) != ERR_OK) {
 		answer_error(run, &err);
 		return;

@@ -79,6 +79,7 @@ static const struct command commands[] = {
 	{"reconcile", run_reconcile, check_reconcile},
 	{"activity", run_activity, check_activity},
 	{"shape", run_shape, NULL},
+	{"tail", run_tail, check_tail},
 };
 
 static const struct command *find_command(const cJSON *request, struct err *err)
@@ -193,6 +194,19 @@ void answer_error(struct run *run, const struct err *err)
 	json_add_int(error, "code", control_exit_status(err->code));
 	json_add_text(error, "text", err->text);
 	answer(run, "error", error);
+}
+
+void answer_end(struct run *run, enum err_code code, const struct err *err, cJSON *totals,
+	bool paused)
+{
+	if (code == ERR_OK && paused) {
+		answer_paused(run, totals);
+	} else if (code == ERR_OK) {
+		answer_done(run, totals);
+	} else {
+		cJSON_Delete(totals);
+		answer_error(run, err);
+	}
 }
 
 bool run_goes_on(struct run *run)

@@ -89,17 +89,11 @@ void run_export(struct run *run)
 	enum err_code code;
 	struct err err;
 
-	code = filter_parse(run->request, run->now, &filter, &err);
-	if (code == ERR_OK)
-		code = filter_resolve(run, &filter, &err);
+	code = filter_take(run, &filter, &err);
 	if (code == ERR_OK) {
 		out.quarantined = filter.selection.states & SELECT_QUARANTINED;
 		code = export_all(&out, &filter, &err);
 	}
-	if (code != ERR_OK && !out.paused)
-		answer_error(run, &err);
-	else if (out.paused)
-		answer_paused(run, exporting_json(&out));
-	else
-		answer_done(run, exporting_json(&out));
+	answer_end(
+		run, out.paused ? ERR_OK : code, &err, exporting_json(&out), out.paused);
 }

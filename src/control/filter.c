@@ -144,3 +144,10 @@ enum err_code filter_resolve(struct run *run, struct filter *filter, struct err 
 		return err->code;
 	return ERR_OK;
 }
+
+enum err_code filter_take(struct run *run, struct filter *out, struct err *err)
+{
+	if (filter_parse(run->request, run->now, out, err) != ERR_OK)
+		return err->code;
+	return filter_resolve(run, out, err);
+}

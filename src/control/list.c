@@ -114,9 +114,7 @@ void run_list(struct run *run)
 	enum err_code code;
 	struct err err;
 
-	code = filter_parse(run->request, run->now, &filter, &err);
-	if (code == ERR_OK)
-		code = filter_resolve(run, &filter, &err);
+	code = filter_take(run, &filter, &err);
 	if (code == ERR_OK)
 		code = add_before(run, &filter.selection, &err);
 	if (code == ERR_OK) {
@@ -125,10 +123,6 @@ void run_list(struct run *run)
 			list_one, &listing, &err);
 		listing.paused |= run_was_stopped(run, code);
 	}
-	if (code != ERR_OK && !listing.paused)
-		answer_error(run, &err);
-	else if (listing.paused)
-		answer_paused(run, listing_json(&listing));
-	else
-		answer_done(run, listing_json(&listing));
+	answer_end(run, listing.paused ? ERR_OK : code, &err, listing_json(&listing),
+		listing.paused);
 }

@@ -11,6 +11,9 @@
  *   {"command":"replay|hold|release|discard", "ids":["..."] and "destination", or
  * FILTERS, "dry_run":false, "again":false, "set":{"field":"text"}, "to":"name"}
  *   {"command":"destinations", "action":"park|resume", "name":"...", "why":"..."}
+ *   {"command":"tail", "after":N, "limit":10, "wait_ms":0, "since_at":N}    after: the
+ * number of an event, 0: the newest ones; since_at: wall, how far back when numbers say
+ * nothing
  *   {"command":"resume"}   {"command":"check"}   {"command":"shape"}
  *   {"command":"activity", "hours":24}    1 to 840
  *   {"command":"report", "name":"..." or "since" and "until", "format":"text",
@@ -61,6 +64,10 @@ void answer_done(struct run *run, cJSON *done);
 void answer_paused(struct run *run, cJSON *paused);
 bool answer_progress(struct run *run, cJSON *progress);
 void answer_error(struct run *run, const struct err *err);
+/* The last answer of what goes through many rows: err where code says so, else totals,
+ * which it takes, as where to go on (paused) or as the end. */
+void answer_end(struct run *run, enum err_code code, const struct err *err, cJSON *totals,
+	bool paused);
 bool run_goes_on(struct run *run); /* neither gone nor asked to pause */
 /* Around a call of the reader that may take long and changes nothing: it is cut short
  * when the run does not go on, and then run_was_stopped. */
@@ -96,6 +103,8 @@ enum err_code filter_parse(
 /* The names to ids; ERR_NOT_FOUND. A name that is configured but has no row yet matches
  * nothing. */
 enum err_code filter_resolve(struct run *run, struct filter *filter, struct err *err);
+/* Both, of the request. */
+enum err_code filter_take(struct run *run, struct filter *out, struct err *err);
 enum err_code destination_resolve(
 	struct run *run, const char *name, int64_t *id_out, struct err *err);
 const struct source_settings *config_source(
@@ -154,6 +163,8 @@ struct change {
 	const cJSON *set;
 	int64_t to;          /* id; 0: no */
 	const char *to_name; /* NULL: no */
+	struct uuid lead;    /* the one that is meant ... */
+	bool one_lead;       /* ... if it is one */
 	struct totals totals;
 };
 
@@ -190,12 +201,14 @@ void run_forget(struct run *run);
 void run_import(struct run *run);
 void run_activity(struct run *run);
 void run_shape(struct run *run);
+void run_tail(struct run *run);
 
 enum err_code change_check_request(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_forget(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_notifications(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_import(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_reconcile(const cJSON *request, int64_t now, struct err *err);
+enum err_code check_tail(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_activity(const cJSON *request, int64_t now, struct err *err);
 enum err_code check_report(const cJSON *request, int64_t now, struct err *err);
 

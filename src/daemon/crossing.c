@@ -272,6 +272,34 @@ static bool live_intake_only(void *ctx)
 	return daemon->intake_only;
 }
 
+/* Of these the loop knows nothing: they have a lock of their own. */
+static size_t live_events(void *ctx, int64_t after, int64_t wait_ms,
+	struct control_event *out, size_t max, bool *gap_out, int64_t *known_from_out)
+{
+	struct daemon *daemon = ctx;
+
+	if (!daemon->feed) {
+		*gap_out = true;
+		*known_from_out = INT64_MAX;
+		return 0;
+	}
+	return feed_read(daemon->feed, after, wait_ms, out, max, gap_out, known_from_out);
+}
+
+static int64_t live_last_event(void *ctx)
+{
+	const struct daemon *daemon = ctx;
+
+	return daemon->feed ? feed_last(daemon->feed) : 0;
+}
+
+static void live_happened(void *ctx, const struct control_event *event)
+{
+	const struct daemon *daemon = ctx;
+
+	feed_add(daemon->feed, event);
+}
+
 const struct control_live control_live_daemon = {
 	.status = live_status,
 	.changed = live_changed,
@@ -281,4 +309,7 @@ const struct control_live control_live_daemon = {
 	.resume_delivery = live_resume_delivery,
 	.uptime_ms = live_uptime_ms,
 	.intake_only = live_intake_only,
+	.events = live_events,
+	.last_event = live_last_event,
+	.happened = live_happened,
 };

@@ -105,6 +105,7 @@ static void accepted(void *ctx, int64_t destination, int64_t delivery)
 static void settled(void *ctx, const struct relay_settled *what)
 {
 	metrics_settled(ctx, what);
+	feed_settled(ctx, what);
 }
 
 static void answered(void *ctx, const char *source, int status, int64_t duration_us)
@@ -255,6 +256,7 @@ static enum err_code start_intake(struct daemon *daemon, struct err *err)
 		.wrong_token = event_wrong_token,
 		.quarantined = event_quarantined,
 		.answered = answered,
+		.took = feed_took,
 		.ctx = daemon,
 	};
 	struct intake_mail mail;
@@ -457,8 +459,10 @@ int daemon_run(struct config *config)
 	}
 	uv_mutex_init(&daemon.mutex);
 	uv_cond_init(&daemon.crossed);
+	feed_start(&daemon);
 	run(&daemon);
 	uv_loop_close(&daemon.loop);
 	finish(&daemon);
+	feed_finish(&daemon);
 	return daemon.exit_code;
 }

@@ -147,6 +147,7 @@ struct daemon {
 	int64_t prune_at;               /* mono: the next batch */
 	struct job_sample sample;       /* samples.c */
 	int64_t sample_at;              /* mono: the next one */
+	struct feed *feed;              /* feed.c; NULL: no memory for it */
 
 	/* reload.c */
 	bool reload_again; /* asked for while one was under way */
@@ -288,6 +289,21 @@ void metrics_scrape(void *daemon, struct inbound *in);
 /* Answers GET /readyz. */
 void readiness_tell(void *daemon, struct inbound *in);
 void metrics_finish(struct daemon *daemon);
+
+/* ---- feed.c: the last events, for tail; any thread ---- */
+
+struct feed;
+void feed_start(struct daemon *daemon);
+void feed_finish(struct daemon *daemon);
+void feed_add(struct feed *feed, const struct control_event *event); /* NULL is fine */
+/* control_live's events and last_event. */
+size_t feed_read(struct feed *feed, int64_t after, int64_t wait_ms,
+	struct control_event *out, size_t max, bool *gap_out, int64_t *known_from_out);
+int64_t feed_last(struct feed *feed);
+void feed_settled(struct daemon *daemon, const struct relay_settled *settled);
+void feed_took(void *daemon, const char *source, const struct uuid *lead,
+	enum accept_result result);
+void feed_relay(struct daemon *daemon, const struct relay_event *event);
 
 /* ---- notify.c: the service manager ---- */
 

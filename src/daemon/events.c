@@ -220,6 +220,7 @@ void event_relay(void *ctx, const struct relay_event *event)
 {
 	char consequence[96];
 
+	feed_relay(ctx, event);
 	alerts_event(ctx, event);
 	if (strcmp(event->destination, MAIL_DESTINATION) == 0) {
 		mail_event(ctx, event);

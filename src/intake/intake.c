@@ -183,6 +183,9 @@ static void report_stored(struct request *request)
 	for (size_t i = 0; i < request->job.count; i++) {
 		const struct accept_lead *lead = &request->leads[i];
 
+		if (options->took)
+			options->took(options->ctx, request->entry->source.settings->name,
+				&lead->id, lead->result);
 		if (lead->result == ACCEPT_QUARANTINED && options->quarantined)
 			options->quarantined(options->ctx,
 				request->entry->source.settings->name, &lead->id,

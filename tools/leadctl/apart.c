@@ -62,3 +62,19 @@ int run_apart(struct cli *cli, int (*work)(struct cli *cli, void *ctx, void *res
 	munmap(shared, size);
 	return status;
 }
+
+void print_kept(struct cli *cli, const char *file, const struct named_count *counts,
+	size_t count, const char *aside)
+{
+	cJSON *object = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(object, "file", file);
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddNumberToObject(object, counts[i].name, (double)counts[i].value);
+	if (*aside)
+		cJSON_AddStringToObject(object, "aside", aside);
+	else
+		cJSON_AddNullToObject(object, "aside");
+	cli_print_json(cli, object);
+	cJSON_Delete(object);
+}

@@ -16,4 +16,13 @@
 int run_apart(struct cli *cli, int (*work)(struct cli *cli, void *ctx, void *result),
 	void *ctx, void *result, size_t size);
 
+/* What restore and salvage answer as JSON: the file, what was counted, and where the old
+ * outbox is kept ("": there was none). */
+struct named_count {
+	const char *name;
+	int64_t value;
+};
+void print_kept(struct cli *cli, const char *file, const struct named_count *counts,
+	size_t count, const char *aside);
+
 #endif

@@ -43,7 +43,7 @@ static enum err_code take_option(struct parse *parse, const struct option_rule *
 {
 	if (!rule->value && value)
 		return err_set(err, ERR_INVALID, "--%s takes no value", rule->name);
-	if (rule->value && !value) {
+	if (rule->value && *rule->value != '[' && !value) {
 		if (parse->at == parse->argc)
 			return err_set(err, ERR_INVALID, "--%s needs a value: --%s %s",
 				rule->name, rule->name, rule->value);

@@ -14,7 +14,8 @@
 
 struct option_rule {
 	const char *name;  /* without dashes; NULL ends a table */
-	const char *value; /* what it takes, for help: "NAME"; NULL: a flag */
+	const char *value; /* what it takes, for help: "NAME"; NULL: a flag; "[=NAME]":
+			      only behind =, if at all */
 	const char *text;  /* help */
 	bool repeats;
 	char letter; /* short form; '\0': none */

@@ -16,6 +16,7 @@ static void look_around(struct cli *cli)
 
 	cli->now = clock_wall(&clock_system);
 	cli->terminal = isatty(STDOUT_FILENO);
+	cli->width = terminal_width();
 	cli->colour = cli->terminal && !dumb && !(no_colour && *no_colour);
 	cli->progress = isatty(STDERR_FILENO) && !dumb;
 	cli->asks = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
@@ -29,15 +30,6 @@ static void apply_globals(struct cli *cli, const struct arguments *args)
 	cli->json = arguments_has(args, "json");
 }
 
-static int unknown_command(struct cli *cli, const char *name)
-{
-	if (command_is_later(name))
-		return cli_usage(cli,
-			"`%s` is not in this version (%s) yet; nothing was done", name,
-			version_text());
-	return cli_usage(cli, "there is no command \"%s\"", name);
-}
-
 static int run(struct cli *cli, const struct arguments *args)
 {
 	const char *name = args->word_count ? args->words[0] : NULL;
@@ -48,7 +40,7 @@ static int run(struct cli *cli, const struct arguments *args)
 	if (name && strcmp(name, "help") == 0 && args->word_count > 1)
 		command = command_find(args->words[1]);
 	if (name && !command && strcmp(name, "help") != 0)
-		return unknown_command(cli, name);
+		return cli_usage(cli, "there is no command \"%s\"", name);
 	if (help) {
 		help_print(cli, command);
 		return EXIT_DONE;
@@ -60,17 +52,6 @@ static int run(struct cli *cli, const struct arguments *args)
 	cli->command = command->name;
 	status = cli_prepare(cli, command->need);
 	return status == EXIT_DONE ? command->run(cli, args) : status;
-}
-
-/* The options of a later command are unknown too: better to speak of the command. */
-static int misunderstood(struct cli *cli, int argc, char **argv, const struct err *err)
-{
-	for (int i = 1; i < argc; i++)
-		if (command_is_later(argv[i]))
-			return unknown_command(cli, argv[i]);
-		else if (command_find(argv[i]))
-			break;
-	return cli_usage(cli, "%s", err->text);
 }
 
 int cli_main(int argc, char **argv)
@@ -89,7 +70,7 @@ int cli_main(int argc, char **argv)
 		apply_globals(&cli, &args);
 		status = run(&cli, &args);
 	} else {
-		status = misunderstood(&cli, argc, argv, &err);
+		status = cli_usage(&cli, "%s", err.text);
 	}
 	cli_flush(&cli);
 	arguments_finish(&args);

@@ -114,24 +114,12 @@ static void make_state_dir(struct cli *cli)
 
 static void print_json(struct cli *cli, const char *file, const struct restored *done)
 {
-	const struct {
-		const char *name;
-		int64_t value;
-	} counts[] = {{"leads", done->leads}, {"held", done->held},
+	const struct named_count counts[] = {{"leads", done->leads}, {"held", done->held},
 		{"notifications_held", done->mails_held}, {"again", done->again},
 		{"forgotten", done->forgotten}, {"others", done->others},
 		{"tombstones", done->tombstones}};
-	cJSON *object = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(object, "file", file);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		cJSON_AddNumberToObject(object, counts[i].name, (double)counts[i].value);
-	if (*done->aside)
-		cJSON_AddStringToObject(object, "aside", done->aside);
-	else
-		cJSON_AddNullToObject(object, "aside");
-	cli_print_json(cli, object);
-	cJSON_Delete(object);
+	print_kept(cli, file, counts, sizeof(counts) / sizeof(*counts), done->aside);
 }
 
 static void print_words(struct cli *cli, const struct restored *done)

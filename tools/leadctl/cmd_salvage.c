@@ -88,26 +88,14 @@ static int work(struct cli *cli, void *ctx, void *result)
 
 static void print_json(struct cli *cli, const char *file, const struct salvaged *done)
 {
-	const struct {
-		const char *name;
-		int64_t value;
-	} counts[] = {{"leads", done->leads}, {"deliveries", done->deliveries},
-		{"notifications", done->mails}, {"other_rows", done->others},
-		{"leads_lost", done->leads_lost},
+	const struct named_count counts[] = {{"leads", done->leads},
+		{"deliveries", done->deliveries}, {"notifications", done->mails},
+		{"other_rows", done->others}, {"leads_lost", done->leads_lost},
 		{"deliveries_lost", done->deliveries_lost},
 		{"undelivered", done->undelivered}, {"unreadable", done->unreadable},
 		{"mended", done->mended}, {"uncertain", done->uncertain}};
-	cJSON *object = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(object, "file", file);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		cJSON_AddNumberToObject(object, counts[i].name, (double)counts[i].value);
-	if (*done->aside)
-		cJSON_AddStringToObject(object, "aside", done->aside);
-	else
-		cJSON_AddNullToObject(object, "aside");
-	cli_print_json(cli, object);
-	cJSON_Delete(object);
+	print_kept(cli, file, counts, sizeof(counts) / sizeof(*counts), done->aside);
 }
 
 static void print_lost(struct cli *cli, const struct salvaged *done)

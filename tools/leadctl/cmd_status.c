@@ -1,12 +1,18 @@
 /* status: everything at a glance, and what wants doing. */
 #include "status_view.h"
 #include "table.h"
+#include "watch.h"
 
 #include "leadrelay/clock.h"
 #include "leadrelay/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define WATCH_S 2
+#define ACCOUNTING_COLUMNS 110 /* what its line takes at most, near enough */
+#define WATCH_MOST_S 86400
 
 static const cJSON *member(const cJSON *object, const char *name)
 {
@@ -98,6 +104,8 @@ static void print_accounting(struct cli *cli, const cJSON *status)
 			colour_start(cli, RED), count_text(difference, text),
 			colour_end(cli));
 	}
+	if (cli->width && cli->width < ACCOUNTING_COLUMNS)
+		buf_adds(&cli->out, "\n  ");
 	out_count(cli, number(sum, "accepted"), "delivery =", "deliveries =");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
 		buf_addf(&cli->out, "%s %s %s", i ? " +" : "",
@@ -153,12 +161,12 @@ static void add_destination(
 	table_add_count(table, number(destination, "delivered"), PLAIN);
 	table_add_count(table, dead, dead ? RED : PLAIN);
 	table_add(table, json_string(destination, "credential_expires"), PLAIN);
-	table_add(table, json_string(destination, "reason"), PLAIN);
 }
 
 static void explain_destination(struct cli *cli, const cJSON *destination)
 {
 	const char *error = json_string(destination, "error");
+	const char *reason = json_string(destination, "reason");
 	struct buf remedy = BUF_INIT;
 
 	remedy_destination(&remedy, destination);
@@ -166,6 +174,8 @@ static void explain_destination(struct cli *cli, const cJSON *destination)
 		buf_addf(&cli->out, "\n%s%s%s is %s", colour_start(cli, BOLD),
 			json_string(destination, "name"), colour_end(cli),
 			json_string(destination, "state"));
+		if (reason)
+			buf_addf(&cli->out, " (%s)", reason);
 		if (error) {
 			buf_adds(&cli->out, ": ");
 			out_text(cli, error);
@@ -180,8 +190,7 @@ void print_destinations(struct cli *cli, const cJSON *destinations)
 	static const struct column columns[] = {{"DESTINATION", 32, false},
 		{"STATE", 0, false}, {"SINCE", 0, true}, {"WAITING", 0, true},
 		{"OLDEST", 0, true}, {"HELD", 0, true}, {"DELIVERED", 0, true},
-		{"DEAD", 0, true}, {"SECRET UNTIL", 0, false}, {"REASON", 0, false},
-		{NULL, 0, false}};
+		{"DEAD", 0, true}, {"EXPIRES", 0, false}, {NULL, 0, false}};
 	const cJSON *destination;
 	struct table table;
 
@@ -324,13 +333,11 @@ static cJSON *status_of_nothing(void)
 	return status;
 }
 
-int cmd_status(struct cli *cli, const struct arguments *args)
+static int show_status(struct cli *cli)
 {
 	struct answers answers = {0};
 	int status = EXIT_DONE;
 
-	if (args->word_count > 1)
-		return cli_usage(cli, "status takes no arguments");
 	if (never_ran(cli)) {
 		cli_warn(cli, "leadrelayd has not run here yet: there is no %s",
 			cli->state_dir);
@@ -347,4 +354,47 @@ int cmd_status(struct cli *cli, const struct arguments *args)
 	status = needs_attention(answers.done) ? EXIT_ATTENTION : EXIT_DONE;
 	cJSON_Delete(answers.done);
 	return status;
+}
+
+/* ---- again and again ---- */
+
+/* Whole seconds, 1 to a day; -1: it is none. */
+static int64_t seconds_of(const char *text)
+{
+	char *end;
+	long long seconds = strtoll(text, &end, 10);
+
+	if (!*text || *end || seconds < 1 || seconds > WATCH_MOST_S)
+		return -1;
+	return seconds;
+}
+
+/* --watch, --watch=5 and --watch 5 are one thing. */
+static int watch_status(struct cli *cli, const struct arguments *args)
+{
+	const char *every = arguments_value(args, "watch");
+	const char *times = arguments_value(args, "count");
+	int64_t every_s = WATCH_S, count = times ? seconds_of(times) : 0;
+
+	if (!every && args->word_count == 2)
+		every = args->words[1];
+	if (every)
+		every_s = seconds_of(every);
+	if (every_s < 0)
+		return cli_usage(cli, "--watch: \"%s\" is not 1 to %d seconds", every,
+			WATCH_MOST_S);
+	if (count < 0)
+		return cli_usage(cli, "--count: \"%s\" is not how often", times);
+	return watch(cli, every_s * 1000, count, show_status);
+}
+
+int cmd_status(struct cli *cli, const struct arguments *args)
+{
+	bool again = arguments_has(args, "watch");
+
+	if (args->word_count > (again ? 2u : 1u))
+		return cli_usage(cli, "status takes no words");
+	if (!again && arguments_has(args, "count"))
+		return cli_usage(cli, "--count goes with --watch");
+	return again ? watch_status(cli, args) : show_status(cli);
 }

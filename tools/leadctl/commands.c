@@ -157,6 +157,17 @@ const struct option_rule init_options[] = {
 		'\0'},
 	LAST_OPTION};
 
+const struct option_rule status_options[] = {
+	{"watch", "[=SECONDS]", "again and again, every 2 seconds by default", false,
+		'\0'},
+	{"count", "N", "with --watch: end after N", false, 'n'}, LAST_OPTION};
+
+const struct option_rule tail_options[] = {
+	{"follow", NULL, "go on with what comes", false, 'f'},
+	{"limit", "N", "begin with the last N events, 10 by default, at most 1000", false,
+		'n'},
+	LAST_OPTION};
+
 const struct command commands[] = {
 	{"init", cmd_init, NEED_NOTHING, init_options, "init [OPTIONS]",
 		"from nothing to a configuration that delivers",
@@ -170,12 +181,26 @@ const struct command commands[] = {
 		"  leadctl -c leadrelay.yaml init --url https://contoso.crm4.dynamics.com \\\n"
 		"    --directory-id 12345678-0000-0000-0000-000000000000 \\\n"
 		"    --client-id 23456052-0000-0000-0000-000000000000 --secret-file - <secret"},
-	{"status", cmd_status, NEED_STATE_DIR, no_options, "status",
-		"is everything all right?",
+	{"status", cmd_status, NEED_STATE_DIR, status_options,
+		"status [--watch [SECONDS]]", "is everything all right?",
 		"Sources, destinations, backlog and the accounting line. Exit 3 when "
 		"something needs\nattention: the daemon is stopped, a destination or mail is "
 		"parked, leads are dead or\nquarantined, or the sums differ.\n",
-		"leadctl status"},
+		"leadctl status\n"
+		"  leadctl status --watch 5"},
+	{"tail", cmd_tail, NEED_STATE_DIR, tail_options, "tail [-f] [-n N]",
+		"what happened last, and what happens",
+		"A line per event: time, event, the lead's id (its end), destination, outcome and "
+		"reason. Events: accepted, duplicate, quarantined; attempt, delivered, dead; "
+		"parked, resumed, backing_off, throttled, open; held, released, discarded, "
+		"replayed. Ids and words only, never a person. -f goes on until Ctrl-C (exit 0), "
+		"also when leadrelayd is restarted meanwhile.\n",
+		"leadctl tail -f"},
+	{"shape", cmd_shape, NEED_STATE_DIR, no_options, "shape",
+		"how old is what waits, destination by destination",
+		"Deliveries that are pending, held or dead, by the age of their lead: each column "
+		"counts those up to that old and older than the column before.\n",
+		"leadctl shape"},
 	{"list", cmd_list, NEED_STATE_DIR, list_options, "list [FILTERS]",
 		"leads, newest first", "Each lead once, with all its deliveries.\n",
 		"leadctl list --state dead --destination crm --since 24h"},
@@ -335,8 +360,6 @@ const struct command commands[] = {
 	{NULL, NULL, NEED_NOTHING, NULL, NULL, NULL, NULL, NULL},
 };
 
-static const char *const later[] = {"shape", "tail"};
-
 const struct command *command_find(const char *name)
 {
 	for (const struct command *command = commands; command->name; command++)
@@ -350,12 +373,4 @@ const struct option_rule *command_options(const char *name)
 	const struct command *command = command_find(name);
 
 	return command ? command->options : NULL;
-}
-
-bool command_is_later(const char *name)
-{
-	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-		if (strcmp(later[i], name) == 0)
-			return true;
-	return false;
 }

@@ -58,7 +58,8 @@ static void print_options(struct cli *cli, const struct option_rule *rules)
 
 		if (rules->letter)
 			buf_addf(&left, "-%c, ", rules->letter);
-		buf_addf(&left, "--%s%s%s", rules->name, rules->value ? " " : "",
+		buf_addf(&left, "--%s%s%s", rules->name,
+			rules->value && *rules->value != '[' ? " " : "",
 			rules->value ? rules->value : "");
 		print_row(cli, buf_str(&left), rules->text);
 		buf_finish(&left);

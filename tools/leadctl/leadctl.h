@@ -31,6 +31,7 @@ struct cli {
 	const char *config_file;
 	bool json;
 	bool terminal; /* standard output is one */
+	int width;     /* its columns; 0: it is none, lines may be of any length */
 	bool colour;   /* and may be coloured */
 	bool whole;    /* a part of the output is no use: it is told when it ends early */
 	bool progress; /* standard error is a terminal */
@@ -66,11 +67,10 @@ extern const struct option_rule global_options[];
 extern const struct option_rule list_options[], export_options[], import_options[],
 	reconcile_options[], show_options[], replay_options[], change_options[],
 	validate_options[], destinations_options[], report_options[],
-	notifications_options[], backup_options[], init_options[], no_options[];
+	notifications_options[], backup_options[], init_options[], tail_options[],
+	status_options[], no_options[];
 const struct command *command_find(const char *name); /* NULL: none */
 const struct option_rule *command_options(const char *name);
-/* A command of the contract that this version leaves out. */
-bool command_is_later(const char *name);
 
 /* What `config keys` prints: the keys whose path begins with wanted. */
 int config_keys_print(struct cli *cli, const char *wanted);
@@ -95,6 +95,8 @@ int cmd_check(struct cli *cli, const struct arguments *args);
 int cmd_restore(struct cli *cli, const struct arguments *args);
 int cmd_salvage(struct cli *cli, const struct arguments *args);
 int cmd_doctor(struct cli *cli, const struct arguments *args);
+int cmd_tail(struct cli *cli, const struct arguments *args);
+int cmd_shape(struct cli *cli, const struct arguments *args);
 int cmd_init(struct cli *cli, const struct arguments *args);
 int cmd_forget(struct cli *cli, const struct arguments *args);
 int cmd_backup(struct cli *cli, const struct arguments *args);
@@ -149,6 +151,8 @@ void cli_print_json(struct cli *cli, const cJSON *document);
 /* Writes what is waiting in cli->out; stops early when hurried. */
 void cli_flush(struct cli *cli);
 void cli_flush_full(struct cli *cli); /* only once a good deal is waiting */
+/* The columns of the terminal that standard output is, now; 0: it is none. */
+int terminal_width(void);
 void progress_show(struct cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void progress_clear(struct cli *cli);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define FLUSH_AT (16 * 1024)
@@ -157,6 +158,17 @@ int cli_fail(struct cli *cli, const struct err *err)
 {
 	cli_warn(cli, "%s", err->text);
 	return control_exit_status(err->code);
+}
+
+int terminal_width(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col;
 }
 
 void progress_show(struct cli *cli, const char *fmt, ...)

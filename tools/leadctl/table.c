@@ -135,7 +135,8 @@ static void print_cell(const struct table *table, struct cli *cli, int column,
 	const char *text, enum colour colour)
 {
 	int pad = table->widths[column] - text_columns(text);
-	bool right = table->columns[column].right, last = column == table->count - 1;
+	bool right = table->columns[column].right;
+	bool last = column == table->count - (table->folded ? 2 : 1);
 
 	if (column > 0)
 		buf_adds(&cli->out, "  ");
@@ -158,29 +159,60 @@ static void end_line(struct cli *cli)
 
 static void print_titles(struct table *table, struct cli *cli)
 {
+	buf_adds(&cli->out, table->indent);
+	for (int column = 0; column < table->count - table->folded; column++)
+		print_cell(table, cli, column, table->columns[column].title, DIM);
+	end_line(cli);
+	table->titled = true;
+}
+
+static void widen_for_titles(struct table *table)
+{
 	for (int column = 0; column < table->count; column++) {
 		int width = text_columns(table->columns[column].title);
 
 		if (width > table->widths[column])
 			table->widths[column] = width;
 	}
-	buf_adds(&cli->out, table->indent);
+}
+
+static bool is_too_wide(const struct table *table, const struct cli *cli)
+{
+	int width = text_columns(table->indent) + 2 * (table->count - 1);
+
 	for (int column = 0; column < table->count; column++)
-		print_cell(table, cli, column, table->columns[column].title, DIM);
+		width += table->widths[column];
+	return cli->width > 0 && table->count > 1 && width > cli->width;
+}
+
+static void print_below(
+	const struct table *table, struct cli *cli, const struct cell *cell)
+{
+	if (!cell->text || !*cell->text)
+		return;
 	end_line(cli);
-	table->titled = true;
+	buf_addf(&cli->out, "%s    %s%s%s", table->indent,
+		colour_start(cli, cell->colour), cell->text,
+		cell->colour == PLAIN ? "" : colour_end(cli));
 }
 
 void table_flush(struct table *table, struct cli *cli)
 {
-	if (table->used && !table->titled)
+	if (table->used && !table->titled) {
+		widen_for_titles(table);
+		table->folded = is_too_wide(table, cli);
 		print_titles(table, cli);
+	}
 	for (size_t i = 0; i + (size_t)table->count <= table->used;
 		i += (size_t)table->count) {
 		buf_adds(&cli->out, table->indent);
 		for (int column = 0; column < table->count; column++) {
 			const struct cell *cell = &table->cells[i + (size_t)column];
 
+			if (table->folded && column == table->count - 1) {
+				print_below(table, cli, cell);
+				continue;
+			}
 			print_cell(table, cli, column, cell->text ? cell->text : "",
 				cell->colour);
 		}

@@ -1,7 +1,8 @@
 /*
  * table: aligned columns for people. Cells are escaped and measured in terminal columns,
  * not bytes. Rows wait until table_flush, which widens the columns it has to; the titles
- * come once, before the first row.
+ * come once, before the first row. Where a row is wider than the terminal its last cell
+ * goes to a line of its own below it.
  */
 #ifndef LEADCTL_TABLE_H
 #define LEADCTL_TABLE_H
@@ -23,6 +24,7 @@ struct table {
 	struct cell *cells; /* count per row, row after row */
 	size_t used, room;
 	bool titled;
+	bool folded; /* the last column stands below */
 	const char *indent;
 };
 

@@ -11,8 +11,7 @@ expect_exit 0 "$BIN/leadctl" --json version
 equal "$(jq -r 'has("version")' <<<"$OUT")" true
 expect_exit 2 "$BIN/leadctl"
 expect_exit 2 "$BIN/leadctl" fly
-expect_exit 2 "$BIN/leadctl" tail -f
-expect_text "a later command says so" "$ERR" 'not in this version'
+expect_exit 2 "$BIN/leadctl" fly --high
 expect_exit 2 "$BIN/leadctl" -c "$DIR/none.yaml" status
 
 start_crm

@@ -127,8 +127,14 @@ static void a_daemon_speaks_for_its_destinations(void **state)
 {
 	struct fixture *f = *state;
 	struct daemon daemon = {.changes = 0};
-	const struct control_live live = {live_status, live_changed, live_changed,
-		live_park, live_resume, live_uptime, live_intake_only, NULL, &daemon};
+	const struct control_live live = {.status = live_status,
+		.changed = live_changed,
+		.came = live_changed,
+		.park = live_park,
+		.resume_delivery = live_resume,
+		.uptime_ms = live_uptime,
+		.intake_only = live_intake_only,
+		.ctx = &daemon};
 	struct accepted lead = accept_lead(f, "ada@example.com");
 	const cJSON *crm;
 

@@ -10,7 +10,8 @@
 static const struct option_rule global[] = {{"config", "FILE", "", false, 'c'},
 	{"json", NULL, "", false, '\0'}, {NULL, NULL, NULL, false, '\0'}};
 static const struct option_rule of_list[] = {{"limit", "N", "", false, '\0'},
-	{"set", "F=V", "", true, '\0'}, {NULL, NULL, NULL, false, '\0'}};
+	{"set", "F=V", "", true, '\0'}, {"watch", "[=N]", "", false, '\0'},
+	{NULL, NULL, NULL, false, '\0'}};
 
 static const struct option_rule *own(const char *command)
 {
@@ -60,6 +61,22 @@ static void values_are_joined_or_apart(void **state)
 	arguments_finish(&args);
 }
 
+static void a_value_may_be_left_out_where_the_rule_says_so(void **state)
+{
+	struct arguments args;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&args, "list --watch 5", &err), ERR_OK);
+	assert_true(arguments_has(&args, "watch"));
+	assert_null(arguments_value(&args, "watch"));
+	assert_string_equal(args.words[1], "5");
+	arguments_finish(&args);
+	assert_int_equal(parse(&args, "list --watch=7", &err), ERR_OK);
+	assert_string_equal(arguments_value(&args, "watch"), "7");
+	arguments_finish(&args);
+}
+
 static void a_dash_is_a_word_and_two_end_the_options(void **state)
 {
 	struct arguments args;
@@ -104,6 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_stand_anywhere),
 		cmocka_unit_test(values_are_joined_or_apart),
+		cmocka_unit_test(a_value_may_be_left_out_where_the_rule_says_so),
 		cmocka_unit_test(a_dash_is_a_word_and_two_end_the_options),
 		cmocka_unit_test(an_option_may_repeat_when_it_says_so),
 		cmocka_unit_test(mistakes_are_named),
