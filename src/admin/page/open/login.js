@@ -1,20 +1,30 @@
-// Logging in without leaving the page: what is behind # in the address stays.
-"use strict";
+// login: a token for a cookie. Without this script the form is sent as it is.
+const form = document.getElementById("login");
+const token = document.getElementById("token");
+const trouble = document.getElementById("trouble");
 
-const problem = document.getElementById("problem");
+function refuse(text) {
+	trouble.textContent = text;
+	trouble.hidden = false;
+	token.setAttribute("aria-invalid", "true");
+	token.select();
+	token.focus();
+}
 
-// A link from a mail comes without the cookie (SameSite=Strict); asked from here it is sent.
-fetch("/api/v1/version").then((answer) => {
-	if (answer.ok) location.replace("/" + location.hash);
-});
+async function login() {
+	const answer = await fetch("/login", { method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
+		body: JSON.stringify({ token: token.value.trim() }) });
+	if (answer.ok) {
+		localStorage.setItem("session", "yes"); // there is something to log out of; the session itself is a cookie that no script sees
+		return location.replace(`/${location.hash}`); // to the view that the link meant
+	}
+	const told = await answer.json().catch(() => ({}));
+	refuse(answer.status === 401 ? "That token is not one of the file's lines." : told.detail ?? `It did not work: HTTP ${answer.status}.`);
+}
 
-document.querySelector("form").addEventListener("submit", async (event) => {
+form.onsubmit = (event) => {
 	event.preventDefault();
-	const answer = await fetch("/login", {
-		method: "POST",
-		headers: { "Content-Type": "application/json" },
-		body: JSON.stringify({ token: document.getElementById("token").value }),
-	});
-	if (answer.ok) location.replace("/" + location.hash);
-	else problem.textContent = (await answer.json()).detail;
-});
+	trouble.hidden = true;
+	login().catch(() => refuse("leadrelayd cannot be reached."));
+};
+token.focus();
