@@ -22,6 +22,7 @@ wanted="/etc/leadrelay
 /usr/share/doc/leadrelay/examples/leadrelay-dashboard.json
 /usr/share/doc/leadrelay/examples/leadrelay.rules.yml
 /usr/share/doc/leadrelay/examples/leadrelay.yaml
+/usr/share/doc/leadrelay/openapi.yaml
 /usr/share/doc/leadrelay/rehearsal.md
 /usr/share/man/man1/leadctl.1
 /usr/share/man/man1/leadrelay-rehearsal.1
