@@ -109,12 +109,13 @@ static void print(struct api_answer *answer, const cJSON *document)
 	cJSON_free(text);
 }
 
-/* {"leads":[...]}: with what else was done beside it. */
+/* {"leads":[...]}: with what else was done beside it, but for a count of that name. */
 static void add_list(struct api_answer *answer)
 {
 	cJSON *items = answer->items ? answer->items : cJSON_CreateArray();
 
 	answer->items = NULL;
+	cJSON_DeleteItemFromObjectCaseSensitive(answer->done, answer->route->list);
 	if (!items || !cJSON_AddItemToObject(answer->done, answer->route->list, items)) {
 		cJSON_Delete(items);
 		answer->failed = true;

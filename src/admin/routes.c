@@ -32,6 +32,9 @@ static const struct param list_params[] = {
 static const struct param mails_params[] = {{.name = "state"}, LIMIT, PERSONAL, END};
 static const struct param activity_params[] = {
 	{.name = "hours", .kind = PARAM_NUMBER, .min = 1, .max = 840}, END};
+static const struct param events_params[] = {
+	{.name = "after", .kind = PARAM_NUMBER, .min = 0, .max = 1LL << 53},
+	{.name = "limit", .kind = PARAM_NUMBER, .min = 1, .max = 1000}, END};
 static const struct param report_params[] = {{.name = "name"}, {.name = "since"},
 	{.name = "until"}, {.name = "format", .own = true}, END};
 
@@ -141,6 +144,11 @@ const struct api_route api_routes[] = {
 		.pattern = "/activity",
 		.command = "activity",
 		.params = activity_params},
+	{.method = "GET",
+		.pattern = "/events",
+		.command = "tail",
+		.params = events_params,
+		.list = "events"},
 	{.method = "GET", .pattern = "/check", .command = "check", .slow = true},
 	{.method = "POST", .pattern = "/prune", .command = "prune", .slow = true},
 };

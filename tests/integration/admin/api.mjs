@@ -86,7 +86,11 @@ await ask("get", "/login", { status: 303 });
 await ask("get", "/api/v1/openapi.yaml");
 for (const path of ["version", "status", "sources", "destinations", "shape", "activity", "check", "reasons", "leads", "notifications", "reports"])
 	await ask("get", `/api/v1/${path}`);
-if (api.paths["/api/v1/events"]) await ask("get", "/api/v1/events");
+const happened = await ask("get", "/api/v1/events", { query: { limit: 1000 } });
+if (!happened.events.some((one) => one.lead_id === delivered && one.outcome === "delivered")) fail("events: no delivery of the delivered lead");
+const since = await ask("get", "/api/v1/events", { query: { after: happened.last } });
+if (since.events.some((one) => one.number <= happened.last)) fail("events: what was told already");
+for (const query of [{ limit: 1001 }, { limit: 0 }, { after: -1 }]) await ask("get", "/api/v1/events", { query, status: 400 });
 for (const id of [delivered, dead, waiting, quarantined]) {
 	await ask("get", "/api/v1/leads/{id}", { values: { id } });
 	const story = await ask("get", "/api/v1/leads/{id}", { values: { id: id.slice(-12) }, query: { personal: "show" } });
