@@ -128,6 +128,8 @@ mutation 'a fingerprint has a transaction of its own' \
 	's/\tif \(found == FINGERPRINT_SAME\)\n/\tdb_exec(db, "COMMIT", err);\n\tdb_exec(db, "BEGIN IMMEDIATE", err);\n$&/' $store/accept.c
 mutation 'fingerprints are forgotten' \
 	's/code = fingerprint_take\(db, &key, job->now, found, err\);/code = ERR_OK;/' $store/accept.c
+mutation 'an import calls its rows taken before they are' \
+	's/\tif \(code == ERR_OK\)\n\t\tcode = take_rows\(importing, err\);/\timporting->state.taken += (int64_t)importing->job->count;\n\tput_state(importing->db, &importing->state, err);\n\tdb_exec(importing->db, "COMMIT", err);\n\tdb_exec(importing->db, "BEGIN IMMEDIATE", err);\n\timporting->state = before;\n$&/' $store/import.c
 mutation 'retention takes what waits' \
 	's/"SELECT id FROM delivery WHERE state = \?1 AND settled_at <= \?2"/"SELECT id FROM delivery WHERE state IN (?1, 1) AND coalesce(settled_at, due_at) <= ?2"/' $store/sql.c
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE_DIR "/state"
 #define JUMP_MS HOUR
 #define STEP_MS (10 * SECOND)
 

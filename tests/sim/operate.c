@@ -14,34 +14,46 @@
 
 /* ---- asking ---- */
 
-struct reply_of_control {
-	bool done;
-	char error[256];
-};
-
-static bool on_answer(void *ctx, cJSON *answer)
+static bool keep_answer(void *ctx, cJSON *answer)
 {
-	struct reply_of_control *reply = ctx;
-	const cJSON *error = cJSON_GetObjectItemCaseSensitive(answer, "error");
+	cJSON **kept = ctx;
 
-	if (cJSON_GetObjectItemCaseSensitive(answer, "done"))
-		reply->done = true;
-	if (error)
-		snprintf(reply->error, sizeof(reply->error), "%s",
-			json_string(error, "text"));
-	cJSON_Delete(answer);
+	if (cJSON_GetObjectItemCaseSensitive(answer, "done") ||
+		cJSON_GetObjectItemCaseSensitive(answer, "error")) {
+		cJSON_Delete(*kept);
+		*kept = answer;
+	} else {
+		cJSON_Delete(answer);
+	}
 	return true;
+}
+
+cJSON *operate_ask(struct sim *sim, cJSON *request)
+{
+	struct control_options control;
+	cJSON *answer = NULL;
+
+	while (store_step(sim->node.store) > 0)
+		;
+	if (node_reader(sim)) {
+		control = node_control(sim);
+		control_execute(&control, request, keep_answer, NULL, &answer);
+	}
+	node_reader_done(sim);
+	sim->disturbed_at = sim->mono;
+	cJSON_Delete(request);
+	return answer;
 }
 
 /* Whether it was done. */
 static __attribute__((format(printf, 2, 3))) bool order(
 	struct sim *sim, const char *fmt, ...)
 {
-	struct control_options control;
-	struct reply_of_control reply = {.done = false};
+	const cJSON *error;
 	char text[512];
 	va_list args;
-	cJSON *request;
+	cJSON *request, *answer;
+	bool done;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
@@ -49,17 +61,15 @@ static __attribute__((format(printf, 2, 3))) bool order(
 	request = cJSON_Parse(text);
 	if (!request)
 		abort();
-	while (store_step(sim->node.store) > 0)
-		;
-	if (node_reader(sim)) {
-		control = node_control(sim);
-		control_execute(&control, request, on_answer, NULL, &reply);
-	}
-	node_reader_done(sim);
-	cJSON_Delete(request);
-	sim->disturbed_at = sim->mono;
-	tell(sim, "order %s: %s", text, reply.done ? "done" : reply.error);
-	return reply.done;
+	answer = operate_ask(sim, request);
+	done = cJSON_GetObjectItemCaseSensitive(answer, "done") != NULL;
+	error = cJSON_GetObjectItemCaseSensitive(answer, "error");
+	tell(sim, "order %s: %s", text,
+		done    ? "done"
+		: error ? json_string(error, "text")
+			: "no answer");
+	cJSON_Delete(answer);
+	return done;
 }
 
 static struct known *some_lead(struct sim *sim)
@@ -324,26 +334,40 @@ static const struct {
 	const char *name;
 	int weight;
 	void (*run)(struct sim *sim);
+	bool long_winded; /* several transactions: the machine may die in the middle */
 } orders[] = {
-	{"hold", 6, hold},
-	{"hold all", 2, hold_all},
-	{"release", 5, release},
-	{"release all", 3, release_all},
-	{"discard", 3, discard},
-	{"replay", 5, replay},
-	{"replay dead", 5, replay_dead},
-	{"replay --again", 4, replay_again},
-	{"replay --set", 5, replay_mended},
-	{"replay --to", 3, replay_to},
-	{"park", 4, park},
-	{"resume", 6, resume},
-	{"resume delivery", 3, resume_delivery},
-	{"prune", 3, prune},
-	{"forget", 4, forget},
-	{"check", 2, check},
-	{"reload", 5, reload},
-	{"restart", 2, restart},
+	{"hold", 6, hold, false},
+	{"hold all", 2, hold_all, false},
+	{"release", 5, release, false},
+	{"release all", 3, release_all, false},
+	{"discard", 3, discard, false},
+	{"replay", 5, replay, false},
+	{"replay dead", 5, replay_dead, true},
+	{"replay --again", 4, replay_again, false},
+	{"replay --set", 5, replay_mended, false},
+	{"replay --to", 3, replay_to, false},
+	{"park", 4, park, false},
+	{"resume", 6, resume, false},
+	{"resume delivery", 3, resume_delivery, false},
+	{"prune", 3, prune, true},
+	{"forget", 4, forget, true},
+	{"import", 8, import_some, true},
+	{"backup", 2, import_backup, false},
+	{"check", 2, check, false},
+	{"reload", 5, reload, false},
+	{"restart", 2, restart, false},
 };
+
+static void maybe_die_in_it(struct sim *sim)
+{
+	struct chance *chance = &sim->order_chance;
+	enum disk_cut how = chance_percent(chance, 65) ? DISK_POWER : DISK_KILL;
+
+	if (sim->quiet || !chance_percent(chance, 25))
+		return;
+	sim->tallies.power_cuts += how == DISK_POWER;
+	disk_cut_in(sim->disk, (int)chance_between(chance, 1, 40), how);
+}
 
 void operate(struct sim *sim, int64_t unused)
 {
@@ -359,6 +383,8 @@ void operate(struct sim *sim, int64_t unused)
 	while (at >= orders[i].weight)
 		at -= orders[i++].weight;
 	sim->tallies.orders++;
+	if (orders[i].long_winded)
+		maybe_die_in_it(sim);
 	orders[i].run(sim);
 }
 

@@ -428,6 +428,7 @@ static void judge_all(struct sim *sim)
 	for (int d = 0; d < ARCHIVE; d++)
 		check_records(sim, d);
 	check_postings(sim);
+	import_judge(sim);
 }
 
 void oracle_sweep(struct sim *sim, bool check)

@@ -307,11 +307,9 @@ static void write_body(struct sim *sim, int index, struct body *body)
 	fclose(out);
 }
 
-void post_plan(struct sim *sim, int64_t in_ms)
+static struct body *add_body(struct sim *sim, int *index_out)
 {
-	struct chance *chance = &sim->post_chance;
 	int index = sim->body_count++;
-	struct body *body;
 
 	if (index == sim->body_room) {
 		sim->body_room = sim->body_room ? 2 * sim->body_room : 64;
@@ -320,7 +318,29 @@ void post_plan(struct sim *sim, int64_t in_ms)
 		if (!sim->bodies)
 			abort();
 	}
-	body = &sim->bodies[index];
+	*index_out = index;
+	return &sim->bodies[index];
+}
+
+int post_file(struct sim *sim, int source, int rows)
+{
+	int index;
+	struct body *body = add_body(sim, &index);
+
+	*body = (struct body){.source = source,
+		.parts = rows,
+		.first = -1,
+		.sent_wall = sim->wall_max,
+		.last_wall = sim->wall_max};
+	return index;
+}
+
+void post_plan(struct sim *sim, int64_t in_ms)
+{
+	struct chance *chance = &sim->post_chance;
+	int index;
+	struct body *body = add_body(sim, &index);
+
 	*body = (struct body){.source = (int)chance_below(chance, SOURCES),
 		.keyed = chance_percent(chance, 40),
 		.parts = 1,
@@ -348,4 +368,5 @@ void post_finish(struct sim *sim)
 	for (int i = 0; i < sim->body_count; i++)
 		free(sim->bodies[i].text);
 	free(sim->bodies);
+	free(sim->lists);
 }

@@ -9,6 +9,7 @@
  * end.
  *
  *   plan.c    what a seed brings: leads, weather, faults, orders
+ *   import.c  files and backups
  *   node.c    the relay: start, stop, crash, reload
  *   wire.c    exchanges and files on their way
  *   run.c     virtual time: one small step after the other, in an order left to chance
@@ -37,7 +38,8 @@
 
 #define DESTINATIONS 3
 #define SOURCES 2
-#define PARTS_MAX 4 /* leads of one body */
+#define STATE_DIR "/state" /* on the disk that is made up */
+#define PARTS_MAX 4        /* leads of one body */
 
 enum { CRM, SECOND_CRM, ARCHIVE };
 
@@ -136,6 +138,7 @@ struct happening {
 };
 
 struct wire;    /* wire.c */
+struct list;    /* import.c */
 struct inbound; /* post.c */
 struct generation;
 
@@ -220,6 +223,8 @@ struct sim {
 	int known_count, known_room;
 	struct body *bodies;
 	int body_count, body_room;
+	struct list *lists;
+	int list_count;
 	bool quiet; /* the faults are over */
 	int64_t crashed_at;
 	int crash_count;
@@ -277,6 +282,8 @@ bool wire_empty(const struct sim *sim);
 
 /* ---- post.c ---- */
 void post_plan(struct sim *sim, int64_t in_ms); /* a new posting, and its fate */
+int post_file(
+	struct sim *sim, int source, int rows); /* one that nobody posts: its index */
 void post_finish(struct sim *sim);
 
 /* ---- node.c ---- */
@@ -297,7 +304,14 @@ void node_finish(struct sim *sim);
 
 /* ---- operate.c ---- */
 void operate(struct sim *sim, int64_t unused); /* an order left to chance */
+/* Takes request; the answer (the caller's), with `done` or `error`; NULL: none. */
+cJSON *operate_ask(struct sim *sim, cJSON *request);
 void operate_tidy(struct sim *sim); /* what a person does when all is well again */
+
+/* ---- import.c ---- */
+void import_some(struct sim *sim); /* some rows of some file */
+void import_judge(struct sim *sim);
+void import_backup(struct sim *sim);
 
 /* ---- oracle.c ---- */
 /* All leads as the outbox has them; check: counters, orphans, integrity, too. */
