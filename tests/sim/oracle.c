@@ -58,7 +58,7 @@ void oracle_create(struct sim *sim, int destination, struct known *known)
 		violation(sim, "posting %d is sent to %s twice at once", known->body,
 			destination_name(destination));
 	if (++fate->creates == 1 && is_free(sim, peer, known) &&
-		sim->mono - known->at > PROMPT_MS)
+		sim->mono - known->at > PROMPT_MS + sim->set_back_down_ms)
 		violation(sim, "posting %d waited %" PRId64 " s for %s, for no reason",
 			known->body, (sim->mono - known->at) / SECOND,
 			destination_name(destination));
