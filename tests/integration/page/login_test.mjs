@@ -27,6 +27,15 @@ const [cookie] = await context.cookies();
 assert.ok(cookie.httpOnly && cookie.sameSite === "Strict", "a cookie that no script and no other site uses");
 assert.ok(!(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).includes(token), "the token is kept nowhere");
 
+// A link in a mail brings no cookie along; the session is found all the same.
+await page.goto("about:blank");
+await page.setContent(`<a href="${admin}/#/leads/${lead.id}">look at this</a>`);
+const door = page.waitForRequest(`${admin}/login`);
+await page.getByText("look at this").click();
+await door;
+await page.getByRole("heading", { name: "Story" }).waitFor();
+said("a link from elsewhere finds the session");
+
 await page.getByRole("button", { name: "Log out" }).click();
 await page.getByLabel("Token").waitFor();
 assert.equal((await fetch(`${admin}/api/v1/status`, { headers: { Cookie: `${cookie.name}=${cookie.value}` } })).status, 401, "the session has ended at the daemon, too");

@@ -45,7 +45,7 @@ function line(event) {
 }
 
 export function feed(answer) {
-	if (!answer) return null;
+	if (!Array.isArray(answer?.events)) return null;
 	const list = answer.events.toReversed().slice(0, 12);
 	return section("Latest events", {}, list.length ? h("ol", { class: "feed" }, list.map(line))
 		: empty("clock", "Nothing has happened yet", "Each lead that comes in, each attempt and each change of a destination appears here."));

@@ -9,6 +9,11 @@ function refuse(text) {
 	token.setAttribute("aria-invalid", "true");
 	token.select();
 	token.focus();
+
+// Followed from a mail or a chat, a link arrives without the cookie (SameSite=Strict), though there may be a session: asked for from
+// here, the cookie is sent.
+if (localStorage.getItem("session"))
+	fetch("/api/v1/version").then((answer) => answer.ok && location.replace(`/${location.hash}`), () => {});
 }
 
 async function login() {
@@ -28,3 +33,8 @@ form.onsubmit = (event) => {
 	login().catch(() => refuse("leadrelayd cannot be reached."));
 };
 token.focus();
+
+// Followed from a mail or a chat, a link arrives without the cookie (SameSite=Strict), though there may be a session: asked for from
+// here, the cookie is sent.
+if (localStorage.getItem("session"))
+	fetch("/api/v1/version").then((answer) => answer.ok && location.replace(`/${location.hash}`), () => {});
