@@ -34,6 +34,13 @@ enum err_code json_read_wrapped(
  * prints it. */
 void json_text_add(struct buf *out, const char *text);
 
+/* Reads an object whose members are all strings, in compact form and without other
+ * escapes than json_text_add writes, in one pass over text, which it changes: each() gets
+ * them in order; name and value point into text. False: text is something else (some
+ * members may have been told), and json_read may know better. Keys are not compared. */
+bool json_texts_read(
+	char *text, void (*each)(void *ctx, const char *name, char *value), void *ctx);
+
 /* The text of a number item of json_read, else NULL. Valid as long as item. */
 const char *json_number(const cJSON *item);
 bool json_is_number(const cJSON *item);

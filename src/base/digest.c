@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,29 @@ static void require(bool done)
 	abort();
 }
 
-void sha256_parts(const struct sha256_part *parts, size_t count, uint8_t out[SHA256_SIZE])
+/* Looked up once: finding it costs more than hashing a lead's fields. */
+static const EVP_MD *sha256_method;
+
+static void find_sha256(void)
 {
+	sha256_method = EVP_MD_fetch(NULL, "SHA256", NULL);
+	require(sha256_method != NULL);
+}
+
+static EVP_MD_CTX *begin(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 
-	require(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL));
+	pthread_once(&once, find_sha256);
+	require(context && EVP_DigestInit_ex(context, sha256_method, NULL));
+	return context;
+}
+
+void sha256_parts(const struct sha256_part *parts, size_t count, uint8_t out[SHA256_SIZE])
+{
+	EVP_MD_CTX *context = begin();
+
 	for (size_t i = 0; i < count; i++)
 		require(EVP_DigestUpdate(context, parts[i].bytes, parts[i].len));
 	require(EVP_DigestFinal_ex(context, out, NULL));
@@ -38,10 +57,7 @@ void sha256(const void *bytes, size_t len, uint8_t out[SHA256_SIZE])
 /* An EVP_MD_CTX by another name. */
 struct sha256_running *sha256_begin(void)
 {
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-
-	require(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL));
-	return (struct sha256_running *)context;
+	return (struct sha256_running *)begin();
 }
 
 void sha256_add(struct sha256_running *running, const void *bytes, size_t len)

@@ -166,17 +166,31 @@ static bool scan_plain_char(struct scan *scan)
 	return true;
 }
 
+/* To the next byte that needs a look: most of a string needs none. */
+static void skip_plain(struct scan *scan)
+{
+	const unsigned char *bytes = (const unsigned char *)scan->bytes;
+	size_t at = scan->at;
+
+	while (at < scan->len && bytes[at] >= 0x20 && bytes[at] < 0x80 &&
+		bytes[at] != '"' && bytes[at] != '\\')
+		at++;
+	scan->at = at;
+}
+
 static bool scan_string(struct scan *scan)
 {
 	if (!take(scan, '"'))
 		return fail_at(scan, scan->at, "a string");
-	while (!take(scan, '"')) {
+	for (;;) {
+		skip_plain(scan);
+		if (take(scan, '"'))
+			return true;
 		if (scan->at >= scan->len)
 			return fail_at(scan, scan->at, "the end of the string");
 		if (!(peek(scan) == '\\' ? scan_escape(scan) : scan_plain_char(scan)))
 			return false;
 	}
-	return true;
 }
 
 static bool scan_word(struct scan *scan)
@@ -468,6 +482,97 @@ bool json_bool(const cJSON *object, const char *name, bool fallback)
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
 
 	return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
+}
+
+/* ---- our own objects of strings ---- */
+
+/* The character that c stands for behind a backslash; '\0': none of ours. */
+static char unescaped(char c)
+{
+	static const char from[] = "\"\\bfnrt", to[] = "\"\\\b\f\n\r\t";
+	const char *found = c ? strchr(from, c) : NULL;
+
+	return found ? to[found - from] : '\0';
+}
+
+/* "u001f" */
+static size_t take_control(const char *at, char *out)
+{
+	int high, low;
+
+	if (strncmp(at, "u00", 3) != 0)
+		return 0;
+	high = hex_value(at[3]);
+	low = high < 0 ? -1 : hex_value(at[4]);
+	if (low < 0 || high > 1 || (high == 0 && low == 0))
+		return 0;
+	*out = (char)(high << 4 | low);
+	return 5;
+}
+
+/* A string in place: *at is behind its opening quote, and goes behind its closing one.
+ * NULL: not one of ours. */
+static char *take_text(char **at)
+{
+	char *start = *at, *to = start, *from = start;
+
+	while (*from && *from != '"') {
+		uint32_t code;
+		size_t size = 1;
+
+		if ((unsigned char)*from < 0x20)
+			return NULL;
+		if (*from == '\\') {
+			char c = unescaped(from[1]);
+
+			size = c ? 1 : take_control(from + 1, &c);
+			if (size == 0)
+				return NULL;
+			*to++ = c;
+			from += 1 + size;
+			continue;
+		}
+		if ((unsigned char)*from >= 0x80)
+			size = utf8_decode(from, strnlen(from, 4), &code);
+		if (size == 0)
+			return NULL;
+		if (to != from)
+			memmove(to, from, size);
+		to += size;
+		from += size;
+	}
+	if (*from != '"')
+		return NULL;
+	*to = '\0';
+	*at = from + 1;
+	return start;
+}
+
+bool json_texts_read(
+	char *text, void (*each)(void *ctx, const char *name, char *value), void *ctx)
+{
+	if (strcmp(text, "{}") == 0)
+		return true;
+	if (*text++ != '{')
+		return false;
+	for (;;) {
+		char *name, *value;
+
+		if (*text++ != '"')
+			return false;
+		name = take_text(&text);
+		if (!name || strncmp(text, ":\"", 2) != 0)
+			return false;
+		text += 2;
+		value = take_text(&text);
+		if (!value)
+			return false;
+		each(ctx, name, value);
+		if (*text == '}')
+			return text[1] == '\0';
+		if (*text++ != ',')
+			return false;
+	}
 }
 
 /* ---- writing ---- */

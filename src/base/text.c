@@ -23,8 +23,13 @@ bool utf8_valid(const char *bytes, size_t len)
  * one. */
 static size_t step(const char *text, uint32_t *code_out)
 {
-	size_t size = utf8_decode(text, strnlen(text, 4), code_out);
+	size_t size;
 
+	if ((uint8_t)*text < 0x80) {
+		*code_out = (uint8_t)*text;
+		return 1;
+	}
+	size = utf8_decode(text, strnlen(text, 4), code_out);
 	if (size == 0)
 		*code_out = (uint8_t)*text;
 	return size ? size : 1;

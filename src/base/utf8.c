@@ -29,9 +29,14 @@ static bool is_continuation(char byte)
 
 size_t utf8_decode(const char *bytes, size_t len, uint32_t *code_out)
 {
-	size_t size = len ? form_of((uint8_t)bytes[0]) : 0;
+	size_t size;
 	uint32_t code;
 
+	if (len > 0 && (uint8_t)bytes[0] < 0x80) { /* most text is */
+		*code_out = (uint8_t)bytes[0];
+		return 1;
+	}
+	size = len ? form_of((uint8_t)bytes[0]) : 0;
 	if (size == 0 || size > len)
 		return 0;
 	code = (uint8_t)bytes[0] & (uint8_t)~forms[size].mask;

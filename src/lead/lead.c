@@ -87,19 +87,31 @@ enum err_code lead_copy(struct lead *out, const struct lead *from, struct err *e
 
 /* ---- white space: Unicode's, as text_blank knows it ---- */
 
-static size_t char_length(const char *at)
+/* The bytes of the character that ends at end, none of them before text. */
+static size_t last_length(const char *text, const char *end)
 {
-	size_t len = 1;
+	const char *at = end - 1;
 
-	while (((unsigned char)at[len] & 0xC0) == 0x80)
-		len++;
-	return len;
+	while (at > text && ((unsigned char)*at & 0xC0) == 0x80)
+		at--;
+	return (size_t)(end - at);
+}
+
+static size_t first_length(const char *text, const char *end)
+{
+	const char *at = text + 1;
+
+	while (at < end && ((unsigned char)*at & 0xC0) == 0x80)
+		at++;
+	return (size_t)(at - text);
 }
 
 static bool char_blank(const char *at, size_t len)
 {
 	char one[8] = {0};
 
+	if (len == 1 && (unsigned char)*at > ' ') /* what most texts begin and end with */
+		return false;
 	if (len >= sizeof(one))
 		return false;
 	memcpy(one, at, len);
@@ -109,15 +121,14 @@ static bool char_blank(const char *at, size_t len)
 /* The part of text[0..len) without white space around it. */
 static const char *trimmed(const char *text, size_t len, size_t *len_out)
 {
-	const char *end = text + len, *last = text;
+	const char *end = text + len;
 
-	while (text < end && char_blank(text, char_length(text)))
-		text += char_length(text);
-	last = text;
-	for (const char *at = text; at < end; at += char_length(at))
-		if (!char_blank(at, char_length(at)))
-			last = at + char_length(at);
-	*len_out = (size_t)(last - text);
+	while (text < end && char_blank(text, first_length(text, end)))
+		text += first_length(text, end);
+	while (text < end &&
+		char_blank(end - last_length(text, end), last_length(text, end)))
+		end -= last_length(text, end);
+	*len_out = (size_t)(end - text);
 	return text;
 }
 
@@ -269,13 +280,63 @@ static enum err_code read_object(
 	return ERR_OK;
 }
 
-static enum err_code take_fields(struct lead *lead, const cJSON *fields, struct err *err)
+struct taking {
+	struct lead *lead;
+	int field; /* the last one taken */
+	enum err_code code;
+	struct err *err;
+};
+
+/* Written in the order of the enum, so that the next field is where the last one was
+ * found or behind it. */
+static int field_from(int next, const char *name)
 {
-	for (int i = 0; i < FIELD_COUNT; i++)
-		if (lead_set(lead, (enum lead_field)i,
-			    json_string(fields, field_names[i]), err) != ERR_OK)
-			return err->code;
-	return ERR_OK;
+	while (next < FIELD_COUNT && strcmp(field_names[next], name) != 0)
+		next++;
+	return next < FIELD_COUNT ? next : lead_field_find(name);
+}
+
+static void take_field(void *ctx, const char *name, char *value)
+{
+	struct taking *taking = ctx;
+	int field = field_from(taking->field + 1, name);
+
+	if (field < 0 || taking->code != ERR_OK)
+		return;
+	taking->field = field;
+	taking->code = lead_set(taking->lead, (enum lead_field)field, value, taking->err);
+}
+
+/* What is not as we write it, as any document. */
+static enum err_code take_any_fields(
+	struct taking *taking, const char *text, struct err *err)
+{
+	const cJSON *item;
+	cJSON *json;
+
+	if (read_object(text, "fields", &json, err) != ERR_OK)
+		return err->code;
+	cJSON_ArrayForEach (item, json)
+		take_field(taking, item->string, cJSON_GetStringValue(item));
+	cJSON_Delete(json);
+	return taking->code;
+}
+
+static enum err_code take_fields(struct lead *lead, const char *text, struct err *err)
+{
+	struct taking taking = {.lead = lead, .field = -1, .code = ERR_OK, .err = err};
+	char *copy = strdup(text);
+	bool ours;
+
+	if (!copy)
+		return err_set(err, ERR_NOMEM, "reading a lead: out of memory");
+	ours = json_texts_read(copy, take_field, &taking);
+	free(copy);
+	if (ours || taking.code != ERR_OK)
+		return taking.code;
+	lead_finish(lead);
+	taking.field = -1;
+	return take_any_fields(&taking, text, err);
 }
 
 enum err_code lead_from_json(
@@ -283,28 +344,21 @@ enum err_code lead_from_json(
 {
 	struct lead lead = LEAD_INIT;
 	struct err local;
-	cJSON *json = NULL;
 
 	if (!err)
 		err = &local;
-	if (read_object(fields, "fields", &json, err) != ERR_OK)
+	if (take_fields(&lead, fields, err) != ERR_OK ||
+		(extra && read_object(extra, "extra", &lead.extra, err) != ERR_OK)) {
+		lead_finish(&lead);
 		return err->code;
-	if (take_fields(&lead, json, err) != ERR_OK)
-		goto fail;
-	if (extra && read_object(extra, "extra", &lead.extra, err) != ERR_OK)
-		goto fail;
+	}
 	if (lead.extra && !lead.extra->child) {
 		cJSON_Delete(lead.extra);
 		lead.extra = NULL;
 	}
-	cJSON_Delete(json);
 	memcpy(out->fields, lead.fields, sizeof(out->fields));
 	out->extra = lead.extra;
 	return ERR_OK;
-fail:
-	cJSON_Delete(json);
-	lead_finish(&lead);
-	return err->code;
 }
 
 /* Takes item; false when either is missing or memory is short. */

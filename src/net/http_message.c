@@ -9,10 +9,14 @@
  * spaces. */
 static void add_printable(struct buf *out, const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	size_t from = out->len;
 
-		buf_addc(out, (c < 0x20 && c != '\t') || c == 0x7f ? ' ' : (char)c);
+	buf_adds(out, text);
+	for (size_t i = from; i < out->len; i++) {
+		unsigned char c = (unsigned char)out->data[i];
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			out->data[i] = ' ';
 	}
 }
 

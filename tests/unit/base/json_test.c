@@ -489,9 +489,89 @@ static void booleans_are_true_or_false_only(void **state)
 	cJSON_Delete(root);
 }
 
+struct told {
+	struct buf text;
+	int count;
+};
+
+static void tell(void *ctx, const char *name, char *value)
+{
+	struct told *told = ctx;
+
+	buf_addf(&told->text, "%s=%s;", name, value);
+	told->count++;
+}
+
+static bool texts_of(const char *text, struct told *told)
+{
+	char *copy = strdup(text);
+	bool ours;
+
+	*told = (struct told){.text = BUF_INIT};
+	assert_non_null(copy);
+	ours = json_texts_read(copy, tell, told);
+	free(copy);
+	return ours;
+}
+
+static void assert_texts(const char *text, const char *expected)
+{
+	struct told told;
+
+	assert_true(texts_of(text, &told));
+	assert_string_equal(buf_str(&told.text), expected);
+	buf_finish(&told.text);
+}
+
+static void texts_are_read_as_they_were_written(void **state)
+{
+	char one[2] = {0};
+
+	(void)state;
+	assert_texts("{}", "");
+	assert_texts("{\"a\":\"\"}", "a=;");
+	assert_texts("{\"a\":\"x\",\"b\":\"\xc3\xa9 \xf0\x9f\x98\x80\"}",
+		"a=x;b=\xc3\xa9 \xf0\x9f\x98\x80;");
+	for (int c = 1; c < 0x80; c++) { /* every escape there is */
+		struct buf text = BUF_INIT;
+		struct told told;
+
+		one[0] = (char)c;
+		buf_adds(&text, "{\"k\":");
+		json_text_add(&text, one);
+		buf_addc(&text, '}');
+		assert_true(texts_of(buf_str(&text), &told));
+		assert_int_equal(told.text.data[2], c);
+		assert_int_equal(told.text.len, 4);
+		buf_finish(&told.text);
+		buf_finish(&text);
+	}
+}
+
+static void other_documents_are_left_to_json_read(void **state)
+{
+	static const char *const others[] = {"", "[]", "{", "{\"a\"}", "{\"a\":1}",
+		"{\"a\":null}", "{\"a\":\"b\"", "{\"a\":\"b\",}", "{\"a\":\"b\"} ",
+		"{\"a\":\"b\"}{}", "{ \"a\":\"b\"}", "{\"a\": \"b\"}", "{\"a\":\"b",
+		"{\"a\":\"b\\", "{\"a\":\"\\u0000\"}", "{\"a\":\"\\u00e9\"}",
+		"{\"a\":\"\\u12\"}", "{\"a\":\"\\/\"}", "{\"a\":\"\n\"}",
+		"{\"a\":\"\xff\"}", "{\"a\":\"\xc3\"}", "{\"a\":{\"b\":\"c\"}}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct told told;
+
+		if (texts_of(others[i], &told))
+			fail_msg("taken for one of ours: %s", others[i]);
+		buf_finish(&told.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts_are_read_as_they_were_written),
+		cmocka_unit_test(other_documents_are_left_to_json_read),
 		cmocka_unit_test(good_documents_print_as_they_were),
 		cmocka_unit_test(numbers_keep_their_text),
 		cmocka_unit_test(only_numbers_are_numbers),
