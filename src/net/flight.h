@@ -23,6 +23,7 @@ enum flight_stage {
 
 struct flight {
 	CURL *easy; /* kept for the next exchange */
+	struct http_client *client;
 	struct http_exchange *exchange;
 	struct pool *pool; /* whose multi handle runs it */
 	struct flight *prev, *next;
@@ -45,6 +46,11 @@ void flight_conclude(struct flight *flight, CURLcode code);
 /* Forgets the exchange (header copies are wiped); the easy handle can be used again. */
 void flight_reset(struct flight *flight);
 void flight_free(struct flight *flight);
+
+/* http_client.c: libcurl was given a socket for a connection, and closes one. arg: the
+ * flight's client. */
+void flight_opened(struct flight *flight, curl_socket_t fd);
+int flight_close_socket(void *arg, curl_socket_t fd);
 
 /* http_failure.c: which failure it was and the sentence about it. */
 /* A proxy that answered CONNECT with something else than 2xx: what it said; 0: none. */

@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 #include <uv.h>
 
@@ -34,12 +35,19 @@ struct pool {
 	struct pool *prev, *next;
 };
 
-struct watch { /* one socket libcurl looks at */
+/*
+ * One socket libcurl looks at. That of a connection is kept from its opening to its
+ * closing, and goes on being polled while the connection waits for its next request:
+ * taking it out of epoll and back in for every request costs a dozen system calls.
+ */
+struct watch {
 	uv_poll_t poll;
 	struct pool *pool; /* may be gone when the poll handle's close callback comes */
 	struct http_client *client;
 	curl_socket_t fd;
-	int events; /* what libcurl wants to hear of */
+	int events; /* what libcurl wants to hear of; 0: nothing now */
+	int polled; /* what libuv looks for; 0: it does not look */
+	bool kept;  /* until close_socket */
 	struct watch *prev, *next;
 };
 
@@ -47,7 +55,9 @@ struct http_client {
 	uv_loop_t *loop;
 	const struct clock *clock;
 	uv_idle_t turn;
-	struct pool *pools; /* the first is the current one, the others are retired */
+	struct pool *pools;  /* the first is the current one, the others are retired */
+	struct watch **kept; /* by descriptor */
+	size_t kept_room;
 	struct flight *waiting, *running, *finished, *spare;
 	int spare_count;
 	struct http_exchange *unstarted; /* no memory for a flight; linked by state */
@@ -72,6 +82,7 @@ static void handle_gone(struct http_client *client)
 	if (--client->handles > 0 || !client->closing)
 		return;
 	curl_global_cleanup();
+	free(client->kept);
 	free(client);
 	if (closed)
 		closed(ctx);
@@ -88,24 +99,44 @@ static void watch_closed(uv_handle_t *handle)
 	handle_gone(client);
 }
 
+static void on_socket(uv_poll_t *poll, int status, int events);
+
+static int poll_for(struct watch *watch, int events)
+{
+	watch->events = events;
+	uv_ref((uv_handle_t *)&watch->poll);
+	if (watch->polled == events)
+		return 0;
+	watch->polled = events;
+	return uv_poll_start(&watch->poll, events, on_socket) == 0 ? 0 : -1;
+}
+
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
 	struct watch *watch = poll->data;
 	struct pool *pool = watch->pool;
 	int flags = 0, running;
 
+	if (watch->events == 0) { /* the other side closed a connection nobody uses now:
+				   * libcurl sees it when it wants to */
+		uv_poll_stop(poll);
+		watch->polled = 0;
+		return;
+	}
 	if (events & UV_READABLE)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
 		flags |= CURL_CSELECT_OUT;
-	if (status < 0)
+	if (status < 0) {
 		flags |= CURL_CSELECT_ERR;
+		watch->polled = 0; /* libuv has stopped */
+	}
 	curl_multi_socket_action(pool->multi, watch->fd, flags, &running);
 	/* libuv stopped watching a socket in error; libcurl may still have data to read
 	 */
-	if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
-		uv_poll_start(poll, watch->events, on_socket);
-	want_turn(pool->client);
+	if (status < 0 && watch->events && !uv_is_closing((uv_handle_t *)poll))
+		poll_for(watch, watch->events);
+	want_turn(watch->client);
 }
 
 static struct watch *watch_create(struct pool *pool, curl_socket_t fd)
@@ -132,15 +163,72 @@ static void watch_close(struct watch *watch)
 	uv_close((uv_handle_t *)&watch->poll, watch_closed);
 }
 
+static bool have_room(struct http_client *client, size_t count)
+{
+	struct watch **kept;
+
+	if (count <= client->kept_room)
+		return true;
+	kept = realloc(client->kept, count * 2 * sizeof(kept[0]));
+	if (!kept)
+		return false;
+	memset(kept + client->kept_room, 0,
+		(count * 2 - client->kept_room) * sizeof(kept[0]));
+	client->kept = kept;
+	client->kept_room = count * 2;
+	return true;
+}
+
+/* Without memory it is watched as any other. */
+void flight_opened(struct flight *flight, curl_socket_t fd)
+{
+	struct http_client *client = flight->client;
+	struct watch *watch;
+
+	if (!flight->pool || !have_room(client, (size_t)fd + 1))
+		return;
+	watch = watch_create(flight->pool, fd);
+	if (!watch)
+		return;
+	watch->kept = true;
+	client->kept[fd] = watch;
+}
+
+/* Of a connection, whatever flight opened it. */
+int flight_close_socket(void *arg, curl_socket_t fd)
+{
+	struct http_client *client = arg;
+
+	if ((size_t)fd < client->kept_room && client->kept[fd]) {
+		watch_close(client->kept[fd]);
+		client->kept[fd] = NULL;
+	}
+	return close(fd);
+}
+
+/* Until the connection's next request; nobody waits for it meanwhile. */
+static void rest(struct watch *watch)
+{
+	watch->events = 0;
+	uv_unref((uv_handle_t *)&watch->poll);
+}
+
+static struct watch *kept_watch(const struct http_client *client, curl_socket_t fd)
+{
+	return (size_t)fd < client->kept_room ? client->kept[fd] : NULL;
+}
+
 static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct pool *pool = arg;
-	struct watch *watch = known;
+	struct watch *watch = known ? known : kept_watch(pool->client, fd);
 	int events = 0;
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
-		if (watch)
+		if (watch && watch->kept)
+			rest(watch);
+		else if (watch)
 			watch_close(watch);
 		curl_multi_assign(pool->multi, fd, NULL);
 		return 0;
@@ -149,14 +237,14 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *
 		watch = watch_create(pool, fd);
 		if (!watch)
 			return -1;
-		curl_multi_assign(pool->multi, fd, watch);
 	}
+	if (!known)
+		curl_multi_assign(pool->multi, fd, watch);
 	if (what != CURL_POLL_OUT)
 		events |= UV_READABLE;
 	if (what != CURL_POLL_IN)
 		events |= UV_WRITABLE;
-	watch->events = events;
-	return uv_poll_start(&watch->poll, events, on_socket) == 0 ? 0 : -1;
+	return poll_for(watch, events);
 }
 
 static void kick(struct pool *pool)
@@ -418,6 +506,7 @@ static void client_send(void *ctx, struct http_exchange *exchange)
 		client->unstarted = exchange;
 		return;
 	}
+	flight->client = client;
 	flight->exchange = exchange;
 	flight->started_at = clock_mono(client->clock);
 	flight->stage = FLIGHT_WAITING;

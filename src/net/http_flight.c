@@ -70,6 +70,7 @@ static curl_socket_t open_socket(
 {
 	struct flight *flight = arg;
 	struct address address;
+	curl_socket_t fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || !address_from_sockaddr(&to->addr, &address))
 		return CURL_SOCKET_BAD;
@@ -77,7 +78,10 @@ static curl_socket_t open_socket(
 		flight->refused_private = true;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (fd >= 0)
+		flight_opened(flight, fd);
+	return fd;
 }
 
 /* The connection is up (a new or a kept one, which another route may have opened) and the
@@ -146,6 +150,8 @@ static CURLcode set_always(struct flight *flight)
 	SET(CURLOPT_HEADERDATA, flight);
 	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET(CURLOPT_OPENSOCKETDATA, flight);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, flight_close_socket);
+	SET(CURLOPT_CLOSESOCKETDATA, flight->client);
 	SET(CURLOPT_PREREQFUNCTION, before_request);
 	SET(CURLOPT_PREREQDATA, flight);
 #ifdef LEADRELAY_FAULT_POINTS
