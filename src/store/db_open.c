@@ -7,6 +7,7 @@
 #include "leadrelay/log.h"
 #include "match.h"
 #include "wal.h"
+#include "wal_batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -226,6 +227,10 @@ static enum err_code open_sqlite(
 {
 	enum err_code code;
 	int flags = options->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	const char *vfs = options->readonly ? options->vfs : wal_batch_over(options->vfs);
+
+	if (!vfs && !options->readonly)
+		return err_set(err, ERR_NOMEM, "out of memory");
 
 	if (options->create && options->vfs)
 		flags |= SQLITE_OPEN_CREATE;
@@ -233,7 +238,7 @@ static enum err_code open_sqlite(
 	if (sqlite3_open_v2(options->path, &db->sqlite,
 		    flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
 			    SQLITE_OPEN_EXRESCODE,
-		    options->vfs) != SQLITE_OK)
+		    vfs) != SQLITE_OK)
 		return db->sqlite ? db_error(db, err)
 				  : err_set(err, ERR_NOMEM, "out of memory");
 	sqlite3_busy_timeout(db->sqlite, DB_BUSY_MS);
