@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE 200000 /* rows counted in one transaction */
+#define SLICE 200000    /* rows counted in one transaction, */
+#define SLICE_LEAST 500 /* fewer where a disk is too slow for that */
 #define ROUNDS 3
 #define COLUMNS 8
 
@@ -109,20 +110,24 @@ static struct line *find_line(struct lines *lines, int64_t id)
 
 typedef void (*count_row)(struct check *check, struct lines *lines, sqlite3_stmt *stmt);
 
+/* *counted: some of it was, so that it must not be counted again. */
 static enum err_code count_slice(struct check *check, enum sql id, int64_t from,
-	int64_t to, count_row count, struct lines *lines, struct err *err)
+	int64_t to, count_row count, struct lines *lines, bool *counted, struct err *err)
 {
 	struct reader *reader = check->reader;
 	enum db_row row = DB_DONE;
 	enum err_code code = reading_begin(reader, err);
 
+	*counted = false;
 	if (code == ERR_OK) {
 		sqlite3_stmt *stmt = db_stmt(reader->db, id);
 
 		sqlite3_bind_int64(stmt, 1, from);
 		sqlite3_bind_int64(stmt, 2, to);
-		while ((row = db_next(reader->db, stmt, err)) == DB_ROW)
+		while ((row = db_next(reader->db, stmt, err)) == DB_ROW) {
 			count(check, lines, stmt);
+			*counted = true;
+		}
 		if (row == DB_ERROR)
 			code = err->code;
 	}
@@ -132,12 +137,20 @@ static enum err_code count_slice(struct check *check, enum sql id, int64_t from,
 static enum err_code count_all(struct check *check, enum sql id, int64_t last,
 	count_row count, struct lines *lines, struct err *err)
 {
+	int64_t slice = SLICE, from = 0;
 	enum err_code code = ERR_OK;
+	bool counted;
 
-	for (int64_t from = 0; from < last && code == ERR_OK; from += SLICE) {
-		int64_t to = from + SLICE < last ? from + SLICE : last;
+	while (from < last && code == ERR_OK) {
+		int64_t to = from + slice < last ? from + slice : last;
 
-		code = count_slice(check, id, from, to, count, lines, err);
+		code = count_slice(check, id, from, to, count, lines, &counted, err);
+		if (code == ERR_TIMEOUT && !counted && slice > SLICE_LEAST) {
+			slice /= 4;
+			code = ERR_OK;
+		} else {
+			from = to;
+		}
 	}
 	return code;
 }

@@ -416,6 +416,27 @@ static void a_reader_is_cut_off_after_5_s(void **state)
 	add_lead(r->f, "1"); /* and nothing is left pinned or locked */
 }
 
+/* 200,000 leads do not come from a slow disk within 5 s: fewer at a time do. */
+static void check_counts_what_a_slow_disk_gives(void **state)
+{
+	struct reading *r = *state;
+	struct clock racing = {.mono = racing_mono, .ctx = &r->f->mono};
+	struct problems problems = {0};
+	struct reader *reader;
+	struct err err;
+
+	execute(r->f,
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE"
+		" i < 5000) INSERT INTO lead (id, source, received_at, state, test,"
+		" fields) SELECT randomblob(16), 1, 0, 1, 0, '{}' FROM n");
+	assert_int_equal(reader_open(&reader, r->f->dir, &racing, &err), ERR_OK);
+	if (reader_check(reader, note_problem, &problems, &err) != ERR_OK)
+		fail_msg("%s", err.text);
+	assert_string_equal(
+		problems.all, "source web: accepted is counted 0 and there are 5000\n");
+	reader_close(reader);
+}
+
 static void a_reader_changes_nothing_and_never_checkpoints(void **state)
 {
 	struct reading *r = *state;
@@ -453,6 +474,7 @@ int main(void)
 		TEST(the_accounting_has_no_difference),
 		TEST(check_finds_nothing_in_a_sound_store),
 		TEST(check_finds_what_does_not_agree),
+		TEST(check_counts_what_a_slow_disk_gives),
 		TEST(a_reader_is_cut_off_after_5_s),
 		TEST(a_reader_changes_nothing_and_never_checkpoints),
 	};
