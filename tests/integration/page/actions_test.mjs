@@ -16,6 +16,8 @@ async function atAGlance() {
 	for (const email of ["one@example.com", "two@example.com", "three@example.com"]) await accept({ email });
 	await page.getByRole("heading", { name: "All 3 leads accounted for: 6 deliveries to 2 destinations: 6 delivered, 0 waiting, nothing lost." }).waitFor();
 	await page.getByText("Nothing needs you.").waitFor();
+	await page.getByRole("heading", { name: "Latest events" }).waitFor();
+	await page.locator(".feed li", { hasText: "delivered to crm" }).first().waitFor();
 	said("the state at a glance, by itself");
 }
 
