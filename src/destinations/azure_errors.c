@@ -153,6 +153,19 @@ static void keep_message(struct azure_reading *reading, const char *text, size_t
 	words_add(&reading->message, text, len, HTTP_BODY_MAX);
 }
 
+/* Whole and one word, or none: what is cut, or mended, could be part of a secret that is
+ * not recognised any more. */
+static void take_code(struct azure_reading *reading, const char *code, size_t len)
+{
+	if (len == 0 || len >= sizeof(reading->code))
+		return;
+	for (size_t i = 0; i < len; i++)
+		if (code[i] <= ' ' || code[i] > '~')
+			return;
+	memcpy(reading->code, code, len);
+	reading->code[len] = '\0';
+}
+
 static void read_json(struct azure_reading *reading, const struct http_answer *answer)
 {
 	cJSON *json = NULL;
@@ -168,7 +181,7 @@ static void read_json(struct azure_reading *reading, const struct http_answer *a
 	if (!message)
 		message = json_string(error, "message");
 	if (code)
-		words_put(reading->code, sizeof(reading->code), code);
+		take_code(reading, code, strlen(code));
 	if (message)
 		keep_message(reading, message, strlen(message));
 	cJSON_Delete(json);
@@ -202,10 +215,8 @@ static void read_xml(struct azure_reading *reading, const struct http_answer *an
 	size_t len = 0;
 	const char *found = element(body, "code", &len);
 
-	if (found && len < sizeof(reading->code)) {
-		memcpy(reading->code, found, len);
-		reading->code[len] = '\0';
-	}
+	if (found)
+		take_code(reading, found, len);
 	found = element(body, "message", &len);
 	if (found)
 		keep_message(reading, found, len);
@@ -219,15 +230,14 @@ static bool is_page(const struct http_answer *answer)
 
 static void read_error(struct azure_reading *reading, const struct http_answer *answer)
 {
+	char code[sizeof(reading->code) + 1];
+
 	read_json(reading, answer);
 	if (!*reading->code && !is_page(answer))
 		read_xml(reading, answer);
-	if (!*reading->code)
-		http_answer_header(
-			answer, "x-ms-error-code", reading->code, sizeof(reading->code));
-	for (char *at = reading->code; *at; at++)
-		if (*at <= ' ' || *at > '~')
-			*at = '?';
+	if (!*reading->code &&
+		http_answer_header(answer, "x-ms-error-code", code, sizeof(code)))
+		take_code(reading, code, strlen(code));
 }
 
 /* ---- into words ---- */
@@ -258,6 +268,17 @@ void azure_add_body(
 	buf_finish(&copy);
 }
 
+static void add_code(
+	struct buf *text, const char *code, const struct azure_account *account)
+{
+	struct buf shown = BUF_INIT;
+
+	buf_adds(&shown, code);
+	azure_hide(&shown, account);
+	buf_addf(text, " (%s)", buf_str(&shown));
+	buf_finish(&shown);
+}
+
 static void describe(struct azure_reading *reading, const struct http_answer *answer,
 	const char *step, const struct azure_account *account)
 {
@@ -277,7 +298,7 @@ static void describe(struct azure_reading *reading, const struct http_answer *an
 		azure_add_body(&text, &answer->body, account);
 	}
 	if (*reading->code)
-		buf_addf(&text, " (%s)", reading->code);
+		add_code(&text, reading->code, account);
 	words_put(reading->outcome.error, sizeof(reading->outcome.error), buf_str(&text));
 	buf_finish(&text);
 }

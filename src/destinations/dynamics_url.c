@@ -59,9 +59,14 @@ static struct parts split(const char *url)
 
 static size_t name_length(const struct parts *parts)
 {
-	const char *end = parts->host[0] == '[' ? strchr(parts->host, ']') : NULL;
-	size_t len = end ? (size_t)(end - parts->host) + 1 : strcspn(parts->host, ":");
+	const char *end;
+	size_t len;
 
+	if (parts->host[0] == '[') { /* 0: it has no end, and is no name */
+		end = memchr(parts->host, ']', parts->host_len);
+		return end ? (size_t)(end - parts->host) + 1 : 0;
+	}
+	len = strcspn(parts->host, ":");
 	return len < parts->host_len ? len : parts->host_len;
 }
 

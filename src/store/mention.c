@@ -38,7 +38,7 @@ static int by_hash(const void *a, const void *b)
 
 static bool is_forgotten(struct hunt *hunt, const char *address)
 {
-	struct mention_key key;
+	struct mention_key key = {0};
 
 	hunt->code = match_hash_of(hunt->db, MATCH_TOMBSTONE, address, key.hash,
 		sizeof(key.hash), hunt->err);

@@ -30,12 +30,12 @@ static void make_heads(struct heads *heads, const cJSON *destination)
 	heads->columns[at++] = (struct column){"STATE", 0, false};
 	heads->columns[at++] = (struct column){"ALL", 0, true};
 	cJSON_ArrayForEach (bucket, buckets_of(destination)) {
-		char *title = heads->titles[heads->buckets];
 		long long up_to_s = json_integer(bucket, "up_to_s", -1);
+		char *title;
 
 		if (heads->buckets == BUCKETS_MAX)
 			break;
-		heads->buckets++;
+		title = heads->titles[heads->buckets++];
 		if (up_to_s < 0)
 			snprintf(title, DURATION_TEXT_SIZE, "OLDER");
 		else

@@ -198,6 +198,13 @@ static void a_sas_that_is_over_is_named_and_no_signature_is_quoted(void **state)
 	reading = read_answer(500, NULL, "no JSON: sig=S3cr3t%2FS1gnature", &by_sas);
 	assert_string_equal(
 		reading.outcome.error, "adding the lead: HTTP 500: no JSON: sig=***");
+	reading = read_answer(
+		500, "x-ms-error-code: sig=S3cr3t%2FS1gnature\n", "", &by_sas);
+	assert_null(strstr(reading.outcome.error, "S3cr3t"));
+	reading = read_answer(500,
+		"x-ms-error-code: 0123456789012345678901234567890123456789012345sig=S3cr3t%2FS1gnature\n",
+		"", &by_sas); /* too long for a code: not cut either */
+	assert_null(strstr(reading.outcome.error, "S3cr3t"));
 }
 
 static void no_answer_is_unknown_once_it_was_sent(void **state)

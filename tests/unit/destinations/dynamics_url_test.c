@@ -53,7 +53,8 @@ static void what_is_no_address_is_refused(void **state)
 	static const char *const examples[] = {"", "https://", "https:///x",
 		"ftp://x.com", "https://user:pass@contoso.com",
 		"https://con toso.com/\x01", "https://crm.contoso.com/caf\xc3\xa9",
-		"http://crm.contoso.com", "http://127.evil.com", "https://:443"};
+		"http://crm.contoso.com", "http://127.evil.com", "https://:443",
+		"[::", "https://[::/x?y]:80"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
