@@ -13,10 +13,12 @@
 #include "leadrelay/fault.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #define BATCH_JOBS 512
 #define CHECKPOINT_AGAIN_MS 1000
+#define ANSWERS_PER_TURN 32 /* handed back before the loop looks at its sockets again */
 
 /* ---- batches ---- */
 
@@ -102,16 +104,18 @@ static void run_batch(struct store *store, struct job_list *batch)
 		disk_checkpoint(store);
 }
 
-static void take_batch(struct store *store, struct job_list *out)
+/* Takes up to max jobs off the head of *from; whether some are left. */
+static bool take_jobs(struct job_list *out, struct job_list *from, int max)
 {
-	struct store_job *job = store->queue.head;
+	struct store_job *rest = from->head;
 
 	*out = (struct job_list){0};
-	for (int i = 0; job && i < BATCH_JOBS; i++)
-		job = job->next;
-	job_list_append_all(out, &store->queue);
-	if (job)
-		job_list_cut(out, job, &store->queue);
+	while (rest && max-- > 0)
+		rest = rest->next;
+	job_list_append_all(out, from);
+	if (rest)
+		job_list_cut(out, rest, from);
+	return rest != NULL;
 }
 
 /* ---- the thread ---- */
@@ -153,7 +157,7 @@ static enum work wait_for_work(struct store *store, struct job_list *batch)
 			break;
 	}
 	if (work == WORK_JOBS)
-		take_batch(store, batch);
+		take_jobs(batch, &store->queue, BATCH_JOBS);
 	uv_mutex_unlock(&store->mutex);
 	return work;
 }
@@ -211,20 +215,22 @@ static void tell_health(struct store *store)
 			working ? "the store can be written again" : failure.text);
 }
 
-static void call_done(struct store *store)
+/* Whether more are to be called. */
+static bool call_done(struct store *store, int max)
 {
 	struct job_list done;
 	struct store_job *next;
+	bool more;
 
 	uv_mutex_lock(&store->mutex);
-	done = store->done;
-	store->done = (struct job_list){0};
+	more = take_jobs(&done, &store->done, max);
 	uv_mutex_unlock(&store->mutex);
 	for (struct store_job *job = done.head; job; job = next) {
 		next = job->next;
 		if (job->done)
 			job->done(job); /* job may be gone now */
 	}
+	return more;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -245,7 +251,8 @@ static void on_async(uv_async_t *async)
 	ended = store->ended;
 	uv_mutex_unlock(&store->mutex);
 	tell_health(store);
-	call_done(store);
+	if (call_done(store, ended ? INT_MAX : ANSWERS_PER_TURN))
+		tell_loop(store);
 	if (!ended || !store->threaded)
 		return;
 	uv_thread_join(&store->thread);
@@ -373,7 +380,7 @@ size_t store_step(struct store *store)
 		return 0;
 	if (!store->db)
 		disk_reopen(store);
-	take_batch(store, &batch);
+	take_jobs(&batch, &store->queue, BATCH_JOBS);
 	for (struct store_job *job = batch.head; job; job = job->next)
 		count++;
 	if (count > 0)
@@ -381,6 +388,6 @@ size_t store_step(struct store *store)
 	if (disk_checkpoint_due(store, true) || (store->db && store->left_out))
 		disk_checkpoint(store);
 	tell_health(store);
-	call_done(store);
+	call_done(store, INT_MAX);
 	return count;
 }
