@@ -178,12 +178,15 @@ int cmd_init(struct cli *cli, const struct arguments *args)
 	if (status == EXIT_DONE)
 		status = place_find(init);
 	if (status == EXIT_DONE)
-		answer_find_token(init);
+		answer_find_tokens(init);
 	if (status == EXIT_DONE)
 		status = go_through(init);
 	ask_end();
 	for (enum answer i = 0; i < ANSWERS; i++)
 		answer_set(init, i, NULL);
+	if (init->admin_token)
+		explicit_bzero(init->admin_token, strlen(init->admin_token));
+	free(init->admin_token);
 	free(init->folder);
 	free(init->file);
 	free(init->owner);

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define ADMIN_TOKEN "admin.token" /* beside the configuration */
+
 enum answer {
 	/* never asked for: flags with a default */
 	A_DESTINATION,
@@ -28,6 +30,7 @@ enum answer {
 	A_CA_FILE,
 	A_PROXY,
 	A_MAIL_CA,
+	A_ADMIN,
 	/* asked for, in this order; a certificate stands before its key */
 	A_URL,
 	A_AUTH,
@@ -68,6 +71,7 @@ struct init {
 	bool skip[STAGES];     /* the live check is left out: so wanted on a terminal */
 	bool connected;        /* what comes before the token was shown */
 	bool token_stays;      /* its file is there already */
+	char *admin_token;     /* owned; NULL: no page, or its file is there already */
 	char *folder;          /* of the configuration, absolute; owned */
 	char *file;            /* its name in there; owned */
 	uid_t uid;             /* whom the files belong to */
@@ -94,14 +98,15 @@ bool question_arises(const struct init *init, enum answer which);
 const char *question_default(const struct init *init, enum answer which);
 bool auth_is(const struct init *init, const char *method);
 bool listens_elsewhere(const struct init *init); /* beyond loopback */
+bool has_page(const struct init *init);
 
 /* ---- init_answers.c: where answers come from ---- */
 
 void answer_set(struct init *init, enum answer which, char *text); /* takes text */
 int answers_from_flags(struct init *init);                         /* an exit_status */
 void answers_from_defaults(struct init *init); /* of what is never asked */
-/* When none was given: the one that is there, or a new one. Once the folder is known. */
-void answer_find_token(struct init *init);
+/* Those that were not given: what is there, or new ones. Once the folder is known. */
+void answer_find_tokens(struct init *init);
 /* Until this answer is acceptable; an exit_status. again: it is asked for though there is
  * one. */
 int answer_settle(struct init *init, enum answer which, bool again);

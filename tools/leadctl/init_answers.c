@@ -116,20 +116,34 @@ static char *present_token(const struct init *init)
 	return token;
 }
 
-void answer_find_token(struct init *init)
+static char *new_token(void)
 {
 	uint8_t bytes[TOKEN_BYTES];
 	struct buf text = BUF_INIT;
 
+	entropy_system.fill(entropy_system.ctx, bytes, sizeof(bytes));
+	hex_add(&text, bytes, sizeof(bytes));
+	return buf_take(&text);
+}
+
+static void find_admin_token(struct init *init)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", init->folder, ADMIN_TOKEN);
+	if (has_page(init) && access(path, F_OK) != 0)
+		init->admin_token = new_token();
+}
+
+void answer_find_tokens(struct init *init)
+{
+	find_admin_token(init);
 	if (init->values[A_TOKEN])
 		return;
 	answer_set(init, A_TOKEN, present_token(init));
 	init->token_stays = init->values[A_TOKEN];
-	if (init->token_stays)
-		return;
-	entropy_system.fill(entropy_system.ctx, bytes, sizeof(bytes));
-	hex_add(&text, bytes, sizeof(bytes));
-	answer_set(init, A_TOKEN, buf_take(&text));
+	if (!init->token_stays)
+		answer_set(init, A_TOKEN, new_token());
 }
 
 /* ---- the address from outside ---- */

@@ -208,6 +208,21 @@ static void add_destination(const struct draft *draft)
 	add_key(draft->out, "    proxy: ", value(draft, A_PROXY));
 }
 
+/* The token also on loopback: not everybody who has an account here may see leads. */
+static void add_admin(const struct draft *draft)
+{
+	const char *listen = value(draft, A_ADMIN);
+
+	if (!listen || !has_page(draft->init))
+		return;
+	buf_adds(draft->out, "\nadmin:\n");
+	add_key(draft->out, "  listen: ", listen);
+	if (draft->draft)
+		add_key(draft->out, "  token: ", NO_TOKEN);
+	else
+		add_key(draft->out, "  token_file: ", ADMIN_TOKEN);
+}
+
 /* A mail server of this machine's own rarely has a certificate for 127.0.0.1. */
 static bool plain_mail(const char *server)
 {
@@ -247,6 +262,7 @@ bool draft_text(const struct init *init, bool draft, struct buf *out)
 	add_source(&it);
 	add_destination(&it);
 	add_mail(&it);
+	add_admin(&it);
 	return buf_ok(out);
 }
 

@@ -134,6 +134,12 @@ static void print_end(struct init *init, int status)
 			"with the name that this machine has on the Internet in place of its "
 			"own\n");
 	buf_wipe(&text);
+	if (has_page(init))
+		buf_addf(&cli->out,
+			"\nThe page, once it runs: http://%s/ (who looks at it needs the "
+			"token in %s/%s)\n",
+			init->values[A_ADMIN],
+			strcmp(init->folder, "/") == 0 ? "" : init->folder, ADMIN_TOKEN);
 }
 
 static void print_json(
@@ -151,6 +157,10 @@ static void print_json(
 	cJSON_AddItemReferenceToObject(document, "aside", aside);
 	cJSON_AddStringToObject(document, "partner_center_url", buf_str(&url));
 	cJSON_AddStringToObject(document, "next", buf_str(&next));
+	if (has_page(init))
+		cJSON_AddStringToObject(document, "page", init->values[A_ADMIN]);
+	else
+		cJSON_AddNullToObject(document, "page");
 	if (report)
 		cJSON_AddItemToObject(document, "validate", report);
 	else

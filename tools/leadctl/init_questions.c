@@ -75,6 +75,8 @@ const struct question questions[ANSWERS] = {
 	[A_TOKEN] = {"token-file", NULL, NULL, NULL, STAGE_SERVICE, ANSWER_HIDDEN, false},
 	[A_STATE_DIR] = {"state-dir", NULL, NULL, NULL, STAGE_SERVICE, ANSWER_PATH,
 		false},
+	[A_ADMIN] = {"admin", NULL, NULL, "127.0.0.1:8090", STAGE_INTAKE, ANSWER_TEXT,
+		false},
 };
 
 static bool is_text(const struct init *init, enum answer which, const char *text)
@@ -93,6 +95,11 @@ bool listens_elsewhere(const struct init *init)
 
 	return listen && strncmp(listen, "127.", 4) != 0 &&
 	       strncmp(listen, "[::1]", 5) != 0 && strncmp(listen, "localhost:", 10) != 0;
+}
+
+bool has_page(const struct init *init)
+{
+	return init->values[A_ADMIN] && strcmp(init->values[A_ADMIN], "none") != 0;
 }
 
 bool question_arises(const struct init *init, enum answer which)
@@ -134,6 +141,7 @@ bool question_arises(const struct init *init, enum answer which)
 	case A_SOURCE:
 	case A_TOKEN:
 	case A_STATE_DIR:
+	case A_ADMIN:
 	case ANSWERS:
 		break;
 	}

@@ -20,7 +20,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum file { FILE_SECRET, FILE_TOKEN, FILE_PASSWORD, FILE_CONFIG, FILES }; /* as named */
+enum file {
+	FILE_SECRET,
+	FILE_TOKEN,
+	FILE_PASSWORD,
+	FILE_ADMIN,
+	FILE_CONFIG,
+	FILES
+}; /* as named */
 
 #define PACKAGED_USER "leadrelay"
 #define PACKAGED_FOLDER "/etc/leadrelay"
@@ -137,6 +144,7 @@ static void file_names(const struct init *init, char names[FILES][256])
 	snprintf(names[FILE_SECRET], 256, "%s.secret", init->values[A_DESTINATION]);
 	snprintf(names[FILE_TOKEN], 256, "%s.token", init->values[A_SOURCE]);
 	snprintf(names[FILE_PASSWORD], 256, "smtp.password");
+	snprintf(names[FILE_ADMIN], 256, ADMIN_TOKEN);
 	snprintf(names[FILE_CONFIG], 256, "%s", init->file);
 }
 
@@ -237,6 +245,8 @@ static bool fill_texts(struct writing *writing)
 		add_line(&writing->texts[FILE_TOKEN], init->values[A_TOKEN]);
 	if (init->values[A_MAIL_SERVER] && init->values[A_MAIL_USER])
 		add_line(&writing->texts[FILE_PASSWORD], init->values[A_MAIL_PASSWORD]);
+	if (init->admin_token)
+		add_line(&writing->texts[FILE_ADMIN], init->admin_token);
 	draft_text(init, false, &writing->texts[FILE_CONFIG]);
 	for (int i = 0; i < FILES; i++)
 		if (!buf_ok(&writing->texts[i]))

@@ -45,13 +45,16 @@ expect_text "without the role" "$OUT" 'privilege +FAILED'
 crm faults -X DELETE >/dev/null
 nothing_written
 
+expect_exit 2 init "${IDS[@]}" --secret-file "$DIR/right" --admin everywhere </dev/null
+expect_text "an address that is none" "$ERR" '--admin: .*IP address'
+
 # Right: from standard input; what is written is good, private, and delivers.
 umask 000
 expect_exit 0 init "${IDS[@]}" --secret-file - --contacts 'owner@contoso.com; sales@contoso.com' --expires 2099-11-01 \
-	--public-url https://leads.contoso.com/ --listen 127.0.0.1:0 <"$DIR/right"
+	--public-url https://leads.contoso.com/ --listen 127.0.0.1:0 --admin 127.0.0.1:0 <"$DIR/right"
 umask 022
 expect_no_text "no secret on the terminal" "$OUT$ERR" 's\$\{e\}c'
-for name in leadrelay.yaml crm.secret marketplace.token; do
+for name in leadrelay.yaml crm.secret marketplace.token admin.token; do
 	equal "$(mode_of "$DIR/etc/$name")" "600 $(id -un)" "$name"
 done
 equal "$(cat "$DIR/etc/crm.secret")" "$CRM_SECRET"
@@ -59,18 +62,22 @@ token=$(cat "$DIR/etc/marketplace.token")
 [ ${#token} -ge 32 ] || fail "a short token: $token"
 expect_text "the address for Partner Center" "$OUT" "https://leads.contoso.com/in/marketplace/$token\$"
 expect_text "how it is started" "$OUT" "leadrelayd -c $FILE"
+expect_text "where the page is, and what it asks for" "$OUT" "http://127.0.0.1:0/ .*$DIR/etc/admin.token"
 expect_text "validate was its last step" "$OUT" 'delete +OK'
 equal "$(crm counters | jq -c '[.creates, .deletes]')" '[1,1]'
 expect_exit 0 "$BIN/leadctl" -c "$FILE" config check
 expect_no_text "nobody is told without mail, which is said" "$ERR" 'bad'
 cp "$FILE" "$DIR/leadrelay.yaml.first"
 ln -s "$FILE" "$DIR/leadrelay.yaml"
-for name in crm.secret marketplace.token; do cp -p "$DIR/etc/$name" "$DIR/"; done
+for name in crm.secret marketplace.token admin.token; do cp -p "$DIR/etc/$name" "$DIR/"; done
 start_relay
 post marketplace "$token" "$(marketplace_lead first@example.com)"
 equal "$STATUS" 202 "$BODY"
 wait_until 10 "what init wrote delivers" nothing_waits
 equal "$(crm records | jq -r '.records[0].emailaddress1')" first@example.com
+page=http://$(sed -n 's/.* started .*admin=\([0-9.:]*\).*/\1/p' "$DIR/relay.log")
+equal "$(curl -s -o /dev/null -w '%{http_code}' "$page/api/v1/status")" 401
+equal "$(curl -s -H "Authorization: Bearer $(cat "$DIR/admin.token")" "$page/api/v1/status" | jq -r '.sources[0].accepted')" 1
 stop_relay
 equal "$STATUS" 0
 
@@ -88,6 +95,7 @@ equal "$(jq -r '[.ok, .validate] | @json' <<<"$OUT")" '[true,null]'
 equal "$(jq -r '.written[]' <<<"$OUT" | xargs -n 1 basename | sort | tr '\n' ' ')" "crm.secret leadrelay.yaml smtp.password "
 cmp "$(jq -r '.aside[] | select(contains("yaml"))' <<<"$OUT")" "$DIR/leadrelay.yaml.first"
 equal "$(cat "$DIR/etc/marketplace.token")" "$token"
+cmp "$DIR/etc/admin.token" "$DIR/admin.token"
 expect_text "its address has the same token" "$(jq -r .partner_center_url <<<"$OUT")" "/in/marketplace/$token\$"
 equal "$(cat "$DIR/etc/smtp.password")" not-the-secret
 expect_exit 0 "$BIN/leadctl" -c "$FILE" config check
@@ -109,7 +117,9 @@ expect_exit 1 init "${IDS[@]:0:4}" --auth office365 --client-id 51f81489-12ee-4a
 expect_text "a wrong password" "$OUT" 'AADSTS50126'
 expect_no_text "no advice for a relay that runs" "$OUT" 'destinations resume'
 expect_exit 0 init "${IDS[@]:0:4}" --auth office365 --client-id 51f81489-12ee-4a9e-aaae-a2591f45987d --directory-id $TENANT \
-	--username relay@contoso.com --secret-file "$DIR/password" --no-lead </dev/null
+	--username relay@contoso.com --secret-file "$DIR/password" --no-lead --admin none </dev/null
+[ ! -e "$DIR/etc/admin.token" ] || fail "a token of no page"
+expect_no_text "without a page" "$OUT$(cat "$FILE")" '8090|admin'
 expect_text "by password" "$OUT" 'token +OK .*given for the password'
 
 # The mail server is tried, too; TLS of its own.
