@@ -92,20 +92,21 @@ static enum err_code verify_pragmas(struct db *db, struct err *err)
 	"this is not an outbox of leadrelay; nothing was changed. Move the file away, or name" \
 	" another state_dir"
 #define OTHER_COPY "this is not an outbox of leadrelay, and no backup of one"
+/* Each is given the name of the damaged file. */
 #define DAMAGED_FILE \
 	"the file is damaged or no database; nothing was changed. Bring a backup back" \
-	" (`leadctl restore FILE`), or what can still be read (`leadctl salvage FILE`); the" \
+	" (`leadctl restore BACKUP`), or what can still be read (`leadctl salvage %s`); the" \
 	" files that are there are kept"
 #define DAMAGED_COPY \
 	"it is damaged or no database. Take another backup, or bring back what can still be" \
-	" read of it (`leadctl salvage FILE`, then restore FILE.salvaged)"
+	" read of it (`leadctl salvage %s`, then restore what that writes)"
 #define DAMAGED_WAL \
 	"nothing was changed. Bring back what stands before and behind the damage (`leadctl" \
-	" salvage FILE`), or a backup (`leadctl restore FILE`); the files that are there are" \
+	" salvage %s`), or a backup (`leadctl restore BACKUP`); the files that are there are" \
 	" kept"
 #define DAMAGED_COPY_WAL \
-	"bring back what stands before and behind the damage (`leadctl salvage FILE`, then" \
-	" restore FILE.salvaged), or take another backup"
+	"bring back what stands before and behind the damage (`leadctl salvage %s`, then" \
+	" restore what that writes), or take another backup"
 
 /* Reads only. Whether the file is ours (or new and empty) and not from the future. */
 static enum err_code recognise(struct db *db, bool copy, struct err *err)
@@ -251,7 +252,8 @@ static enum err_code open_sqlite(
 		code = options->readonly ? set_up_reader(db, err)
 					 : set_up_writer(db, options, err);
 	if (code == ERR_CORRUPT)
-		return err_wrap(err, "%s", options->name ? DAMAGED_COPY : DAMAGED_FILE);
+		return options->name ? err_wrap(err, DAMAGED_COPY, options->name)
+				     : err_wrap(err, DAMAGED_FILE, options->path);
 	return code;
 }
 
@@ -260,9 +262,10 @@ static enum err_code check_wal(const struct db_options *options, struct err *err
 {
 	enum err_code code = wal_check(options->path, options->name, options->vfs, err);
 
-	if (code == ERR_CORRUPT)
-		err_set(err, code, "%s; %s", err->text,
-			options->name ? DAMAGED_COPY_WAL : DAMAGED_WAL);
+	if (code == ERR_CORRUPT && options->name)
+		err_set(err, code, "%s; " DAMAGED_COPY_WAL, err->text, options->name);
+	else if (code == ERR_CORRUPT)
+		err_set(err, code, "%s; " DAMAGED_WAL, err->text, options->path);
 	return code;
 }
 

@@ -168,8 +168,8 @@ static enum err_code verify(struct restore *restore, struct err *err)
 	if (code == ERR_CORRUPT)
 		err_wrap(err,
 			"%s is damaged; take another backup, or bring back what can still be "
-			"read of it (`leadctl salvage FILE`, then restore FILE.salvaged)",
-			restore->name);
+			"read of it (`leadctl salvage %s`, then restore what that writes)",
+			restore->name, restore->name);
 	return code;
 }
 

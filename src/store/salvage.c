@@ -388,15 +388,22 @@ static enum err_code write_out(const char *path, int to, struct err *err)
 	return code;
 }
 
-static void remove_making(const char *path)
+/* The WAL that looking at the finished file made is empty. */
+static void remove_beside(const char *path)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	static const char *const suffixes[] = {"-wal", "-shm"};
 	char name[4300];
 
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
 		unlink(name);
 	}
+}
+
+static void remove_making(const char *path)
+{
+	unlink(path);
+	remove_beside(path);
 }
 
 static enum err_code build(
@@ -416,7 +423,11 @@ static enum err_code build(
 	if (code == ERR_OK)
 		code = make_whole(salvage, err);
 	db_close(salvage->db);
-	return code == ERR_OK ? check(salvage, path, err) : code;
+	if (code == ERR_OK)
+		code = check(salvage, path, err);
+	if (code == ERR_OK)
+		remove_beside(path);
+	return code;
 }
 
 enum err_code store_salvage(const char *state_dir, const struct clock *clock, int fd,

@@ -118,9 +118,9 @@ static void print_lost(struct cli *cli, const struct salvaged *done)
 		buf_adds(&cli->out, " in the file could not be read\n");
 	}
 	if (done->mended > 0) {
-		out_count(cli, done->mended, "byte", "bytes");
-		buf_adds(&cli->out,
-			" of the WAL had changed and were put right by its checksums\n");
+		out_count(cli, done->mended, "byte of the WAL had changed and was",
+			"bytes of the WAL had changed and were");
+		buf_adds(&cli->out, " put right by its checksums\n");
 	}
 	if (done->uncertain > 0) {
 		out_count(cli, done->uncertain, "page", "pages");

@@ -51,7 +51,7 @@ cp "$DIR/backup.db" "$DIR/bad.db"
 printf '\xff\xff\xff\xff\xff\xff\xff\xff' | dd of="$DIR/bad.db" bs=1 seek=$((4096 * 3)) conv=notrunc status=none
 expect_exit 1 ctl restore "$DIR/bad.db"
 expect "a damaged one" same
-expect_text "which one" "$ERR" "$DIR/bad.db.*leadctl salvage FILE"
+expect_text "which one" "$ERR" "$DIR/bad.db.*leadctl salvage $DIR/bad.db"
 expect_no_text "not the copy of it" "$ERR" 'outbox.db.making'
 cp "$DIR/backup.db" "$DIR/newer.db"
 sqlite3 "$DIR/newer.db" 'PRAGMA user_version = 99' >/dev/null
@@ -62,7 +62,7 @@ echo "no database" >"$DIR/text.db"
 expect_exit 1 ctl restore "$DIR/text.db"
 head -c 20000 /dev/urandom >"$DIR/random.db"
 expect_exit 1 ctl restore "$DIR/random.db"
-expect_text "which one" "$ERR" "opening $DIR/random.db: it is damaged or no database.*salvage FILE"
+expect_text "which one" "$ERR" "opening $DIR/random.db: it is damaged or no database.*salvage $DIR/random.db"
 sqlite3 "$DIR/other.db" 'CREATE TABLE t (x)'
 expect_exit 1 ctl restore "$DIR/other.db"
 expect_text "somebody else's" "$ERR" "opening $DIR/other.db: this is not an outbox of leadrelay, and no backup of one"

@@ -50,11 +50,11 @@ fresh # the header
 flip outbox.db 0
 flip outbox.db 16
 expect_exit 1 ctl list
-expect_text "what helps" "$ERR" 'leadctl restore FILE.*leadctl salvage FILE'
+expect_text "what helps" "$ERR" "leadctl restore BACKUP.*leadctl salvage $DIR/state/outbox.db"
 status=0
 timeout 20 "$BIN/leadrelayd" -c "$DIR/leadrelay.yaml" 2>"$DIR/refused.log" || status=$?
 [ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail "a daemon on a damaged outbox: $status"
-expect_text "the daemon says so, too" "$(cat "$DIR/refused.log")" 'leadctl salvage FILE'
+expect_text "the daemon says so, too" "$(cat "$DIR/refused.log")" "leadctl salvage $DIR/state/outbox.db"
 rescue "the header" 100
 
 fresh # the root of the leads: no tree leads to them any more
@@ -95,6 +95,7 @@ rescue "a frame of the WAL"
 cp "$DIR/state/outbox.db" "$DIR/damaged.db"
 expect_exit 0 ctl salvage "$DIR/state/outbox.db"
 expect_text "where the damaged one is" "$OUT" 'outbox.db.aside-'
+equal "$(find "$DIR/state" -name '*.making*')" "" "what it was made in is left"
 cmp "$DIR/damaged.db" "$(find "$DIR/state" -name 'outbox.db.aside-*' ! -name '*-wal')" || fail "the damaged one was changed"
 expect "sound" ctl check
 start_relay

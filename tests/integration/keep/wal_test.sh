@@ -45,9 +45,9 @@ refused() { # WHAT
 	before=$(files)
 	timeout 60 "$BIN/leadrelayd" -c "$DIR/leadrelay.yaml" 2>"$DIR/refused.log" || status=$?
 	[ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail "$1: the daemon started, or hung: $status"
-	expect_text "$1: the daemon says why" "$(cat "$DIR/refused.log")" 'outbox.db-wal is damaged at byte [0-9]+.*leadctl salvage FILE'
+	expect_text "$1: the daemon says why" "$(cat "$DIR/refused.log")" "outbox.db-wal is damaged at byte [0-9]+.*leadctl salvage $DIR/state/outbox.db"
 	expect_exit 1 ctl list
-	expect_text "$1: so does leadctl" "$ERR" 'outbox.db-wal is damaged at byte [0-9]+.*leadctl salvage FILE'
+	expect_text "$1: so does leadctl" "$ERR" "outbox.db-wal is damaged at byte [0-9]+.*leadctl salvage $DIR/state/outbox.db"
 	equal "$(files)" "$before" "$1: something was changed"
 }
 all_there() { # FILE WHAT

@@ -169,7 +169,7 @@ static void a_file_that_is_no_database_is_refused_unchanged(void **state)
 	for (int i = 0; i < 1000; i++)
 		fputs("this is a letter, not a database\n", file);
 	fclose(file);
-	expect_refused(f, ERR_CORRUPT, "leadctl restore FILE");
+	expect_refused(f, ERR_CORRUPT, "leadctl restore BACKUP");
 }
 
 static void a_damaged_header_is_refused_unchanged(void **state)
@@ -182,7 +182,7 @@ static void a_damaged_header_is_refused_unchanged(void **state)
 	fd = open(f->path, O_WRONLY);
 	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff", 4, 0), 4);
 	close(fd);
-	expect_refused(f, ERR_CORRUPT, "leadctl salvage FILE");
+	expect_refused(f, ERR_CORRUPT, "leadctl salvage /");
 }
 
 /* ---- names ---- */
