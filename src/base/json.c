@@ -15,7 +15,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 #define NUMBER_MARK '\xff' /* in no UTF-8 text, so in no string of the document */
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Are all of these eight bytes plain? (A byte is zero where w - 1 borrows and w does not
+ * have its high bit; likewise below 0x20.) */
+static bool all_plain(const char *bytes)
+{
+	uint64_t w, quote, backslash;
+
+	memcpy(&w, bytes, sizeof(w));
+	quote = w ^ EACH_BYTE('"');
+	backslash = w ^ EACH_BYTE('\\');
+	return !((w | ((w - EACH_BYTE(0x20)) & ~w) | ((quote - EACH_BYTE(1)) & ~quote) |
+			 ((backslash - EACH_BYTE(1)) & ~backslash)) &
+		 EACH_BYTE(0x80));
+}
+
+/* How many bytes from the first are ASCII that stands in a string as it is: most of a
+ * string, so they are looked at by eights. */
+static size_t plain_run(const char *bytes, size_t len)
+{
+	size_t run = 0;
+
+	while (len - run >= 8 && all_plain(bytes + run))
+		run += 8;
+	while (run < len && is_plain((unsigned char)bytes[run]))
+		run++;
+	return run;
+}
 
 struct scan {
 	const char *bytes;
@@ -166,24 +199,12 @@ static bool scan_plain_char(struct scan *scan)
 	return true;
 }
 
-/* To the next byte that needs a look: most of a string needs none. */
-static void skip_plain(struct scan *scan)
-{
-	const unsigned char *bytes = (const unsigned char *)scan->bytes;
-	size_t at = scan->at;
-
-	while (at < scan->len && bytes[at] >= 0x20 && bytes[at] < 0x80 &&
-		bytes[at] != '"' && bytes[at] != '\\')
-		at++;
-	scan->at = at;
-}
-
 static bool scan_string(struct scan *scan)
 {
 	if (!take(scan, '"'))
 		return fail_at(scan, scan->at, "a string");
 	for (;;) {
-		skip_plain(scan);
+		scan->at += plain_run(scan->bytes + scan->at, scan->len - scan->at);
 		if (take(scan, '"'))
 			return true;
 		if (scan->at >= scan->len)
@@ -510,19 +531,31 @@ static size_t take_control(const char *at, char *out)
 	return 5;
 }
 
+/* Bytes of what stands at text, up to end, as it is; 0: an escape, or not one of ours. */
+static size_t literal(const char *text, const char *end)
+{
+	uint32_t code;
+
+	if ((unsigned char)*text >= 0x80)
+		return utf8_decode(text, (size_t)(end - text), &code);
+	return plain_run(text, (size_t)(end - text));
+}
+
 /* A string in place: *at is behind its opening quote, and goes behind its closing one.
  * NULL: not one of ours. */
-static char *take_text(char **at)
+static char *take_text(char **at, const char *end)
 {
 	char *start = *at, *to = start, *from = start;
 
 	while (*from && *from != '"') {
-		uint32_t code;
-		size_t size = 1;
+		size_t size = literal(from, end);
 
-		if ((unsigned char)*from < 0x20)
-			return NULL;
-		if (*from == '\\') {
+		if (size > 0) {
+			if (to != from)
+				memmove(to, from, size);
+			to += size;
+			from += size;
+		} else if (*from == '\\') {
 			char c = unescaped(from[1]);
 
 			size = c ? 1 : take_control(from + 1, &c);
@@ -530,16 +563,9 @@ static char *take_text(char **at)
 				return NULL;
 			*to++ = c;
 			from += 1 + size;
-			continue;
-		}
-		if ((unsigned char)*from >= 0x80)
-			size = utf8_decode(from, strnlen(from, 4), &code);
-		if (size == 0)
+		} else {
 			return NULL;
-		if (to != from)
-			memmove(to, from, size);
-		to += size;
-		from += size;
+		}
 	}
 	if (*from != '"')
 		return NULL;
@@ -551,6 +577,8 @@ static char *take_text(char **at)
 bool json_texts_read(
 	char *text, void (*each)(void *ctx, const char *name, char *value), void *ctx)
 {
+	const char *end = text + strlen(text);
+
 	if (strcmp(text, "{}") == 0)
 		return true;
 	if (*text++ != '{')
@@ -560,11 +588,11 @@ bool json_texts_read(
 
 		if (*text++ != '"')
 			return false;
-		name = take_text(&text);
+		name = take_text(&text, end);
 		if (!name || strncmp(text, ":\"", 2) != 0)
 			return false;
 		text += 2;
-		value = take_text(&text);
+		value = take_text(&text, end);
 		if (!value)
 			return false;
 		each(ctx, name, value);
@@ -595,18 +623,18 @@ static void add_escape(struct buf *out, unsigned char c)
 
 void json_text_add(struct buf *out, const char *text)
 {
-	const char *from = text;
+	const char *end = text + strlen(text), *from = text, *at = text;
 
 	buf_addc(out, '"');
-	for (const char *at = text; *at; at++) {
+	for (; (at += plain_run(at, (size_t)(end - at))) < end; at++) {
 		unsigned char c = (unsigned char)*at;
 
-		if (c >= 0x20 && c != '"' && c != '\\')
+		if (c >= 0x80)
 			continue;
 		buf_add(out, from, (size_t)(at - from));
 		add_escape(out, c);
 		from = at + 1;
 	}
-	buf_adds(out, from);
+	buf_add(out, from, (size_t)(end - from));
 	buf_addc(out, '"');
 }

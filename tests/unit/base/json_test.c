@@ -548,6 +548,41 @@ static void texts_are_read_as_they_were_written(void **state)
 	}
 }
 
+/* Strings are read and written by eights: the byte that needs a look may stand anywhere.
+ */
+static void each_byte_is_seen_wherever_it_stands(void **state)
+{
+	(void)state;
+	for (int c = 1; c < 0x80; c++)
+		for (size_t at = 0; at < 19; at++) {
+			char one[] = "abcdefghijklmnopqrs";
+			struct buf text = BUF_INIT, raw = BUF_INIT;
+			cJSON *value, *read = NULL;
+			struct told told;
+			char *printed;
+
+			one[at] = (char)c;
+			value = cJSON_CreateString(one);
+			printed = cJSON_PrintUnformatted(value);
+			json_text_add(&text, one);
+			assert_string_equal(buf_str(&text), printed);
+			buf_addf(&raw, "{\"k\":%s}", printed);
+			assert_true(texts_of(buf_str(&raw), &told));
+			assert_memory_equal(told.text.data + 2, one, strlen(one));
+			buf_clear(&raw);
+			buf_addf(&raw, "\"%s\"", one);
+			assert_int_equal(
+				json_read(raw.data, raw.len, &read, NULL) == ERR_OK,
+				c >= 0x20 && c != '"' && c != '\\');
+			cJSON_Delete(read);
+			cJSON_free(printed);
+			cJSON_Delete(value);
+			buf_finish(&told.text);
+			buf_finish(&text);
+			buf_finish(&raw);
+		}
+}
+
 static void other_documents_are_left_to_json_read(void **state)
 {
 	static const char *const others[] = {"", "[]", "{", "{\"a\"}", "{\"a\":1}",
@@ -571,6 +606,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_are_read_as_they_were_written),
+		cmocka_unit_test(each_byte_is_seen_wherever_it_stands),
 		cmocka_unit_test(other_documents_are_left_to_json_read),
 		cmocka_unit_test(good_documents_print_as_they_were),
 		cmocka_unit_test(numbers_keep_their_text),
