@@ -207,7 +207,7 @@ enum err_code db_begin(struct db *db, struct err *err)
 	db->bytes = 0;
 	db->leads = 0;
 	db->changes = sqlite3_total_changes64(db->sqlite);
-	return db_exec(db, "BEGIN IMMEDIATE", err);
+	return db_run(db, db_stmt(db, SQL_BEGIN), err);
 }
 
 static enum err_code write_line(
@@ -244,7 +244,7 @@ static enum err_code end_transaction(struct db *db, struct err *err)
 {
 	bool wrote = sqlite3_total_changes64(db->sqlite) != db->changes;
 	uint64_t began = uv_hrtime();
-	enum err_code code = db_exec(db, "COMMIT", err);
+	enum err_code code = db_run(db, db_stmt(db, SQL_COMMIT), err);
 
 	db->commit_ns = wrote ? (int64_t)(uv_hrtime() - began) : 0;
 	return code;

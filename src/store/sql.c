@@ -38,6 +38,8 @@ const char *const sql_text[SQL_COUNT] = {
 			 " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 	[SQL_META_ADD] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
 			 " ON CONFLICT DO NOTHING",
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
 	[SQL_LAST_SEQ] = "SELECT seq FROM sqlite_sequence WHERE name = 'lead'",
 	[SQL_TALLY_SOURCE] =
 		"UPDATE source SET requests = requests + ?2, accepted = accepted + ?3,"
