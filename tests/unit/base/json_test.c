@@ -555,7 +555,7 @@ static void each_byte_is_seen_wherever_it_stands(void **state)
 	(void)state;
 	for (int c = 1; c < 0x80; c++)
 		for (size_t at = 0; at < 19; at++) {
-			char one[] = "abcdefghijklmnopqrs";
+			char one[] = "ABCDEFGHIJKLMNOPQRS";
 			struct buf text = BUF_INIT, raw = BUF_INIT;
 			cJSON *value, *read = NULL;
 			struct told told;
