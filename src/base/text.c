@@ -41,15 +41,37 @@ static size_t units_of(uint32_t code)
 	return code > 0xffff ? 2 : 1;
 }
 
+/* The bytes before the first that is no ASCII, rounded down to eights. */
+static size_t ascii_run(const char *text, size_t len)
+{
+	size_t run = 0;
+
+	while (len - run >= 8) {
+		uint64_t eight;
+
+		memcpy(&eight, text + run, 8);
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+		run += 8;
+	}
+	return run;
+}
+
 size_t utf16_length(const char *text)
 {
+	const char *end = text + strlen(text);
 	size_t units = 0;
 
-	while (*text) {
-		uint32_t code;
+	while (text < end) {
+		size_t run = ascii_run(text, (size_t)(end - text));
+		uint32_t code = 0;
 
-		text += step(text, &code);
-		units += units_of(code);
+		text += run;
+		units += run;
+		if (text < end) {
+			text += step(text, &code);
+			units += units_of(code);
+		}
 	}
 	return units;
 }
@@ -57,7 +79,10 @@ size_t utf16_length(const char *text)
 size_t utf16_prefix(const char *text, size_t units)
 {
 	const char *at = text;
+	size_t len = strlen(text);
 
+	if (len <= units) /* a unit is a byte or more */
+		return len;
 	while (*at) {
 		uint32_t code;
 		size_t size = step(at, &code);

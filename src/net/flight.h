@@ -33,8 +33,11 @@ struct flight {
 	bool refused_private;
 	bool too_large;           /* the answer went over a limit */
 	struct buf head;          /* the request's header lines, cut at their ends */
-	struct curl_slist *lines; /* into head; as many as line_max */
-	size_t line_max;
+	struct curl_slist *lines; /* into head; room for line_max */
+	size_t line_count, line_max;
+	struct buf
+		lasting; /* names the options that the easy handle keeps; empty: none */
+	struct buf name; /* memory for the next name */
 	char words[CURL_ERROR_SIZE]; /* libcurl's */
 };
 
@@ -43,7 +46,8 @@ struct flight {
 bool flight_prepare(struct flight *flight);
 /* Reads status, failure, sent, address and the sentence out of the easy handle. */
 void flight_conclude(struct flight *flight, CURLcode code);
-/* Forgets the exchange (header copies are wiped); the easy handle can be used again. */
+/* Forgets the exchange (header copies are wiped); the easy handle can be used again, and
+ * keeps the options that an exchange of the same kind would set again. */
 void flight_reset(struct flight *flight);
 void flight_free(struct flight *flight);
 

@@ -426,7 +426,7 @@ static void spare_flight(struct http_client *client, struct flight *flight)
 		return;
 	}
 	client->spare_count++;
-	DL_APPEND(client->spare, flight);
+	DL_PREPEND(client->spare, flight); /* the next one finds it in the cache */
 }
 
 static void hand_back(struct http_client *client)

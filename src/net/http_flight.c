@@ -200,14 +200,37 @@ static CURLcode set_route(struct flight *flight)
 	return code;
 }
 
+static void name_text(struct buf *out, const char *text)
+{
+	buf_addc(out, text ? '=' : '-');
+	buf_add(out, text ? text : "", text ? strlen(text) + 1 : 0);
+}
+
+/* All that set_lasting looks at, as bytes: the address of settings says nothing, as
+ * others may lie there after a reload. */
+static void name_lasting(struct buf *out, const struct http_exchange *exchange)
+{
+	const struct route_settings *route = exchange->route;
+
+	buf_clear(out);
+	buf_add(out, &route->timeout_ms, sizeof(route->timeout_ms));
+	buf_addc(out, route->http2 ? '2' : '1');
+	name_text(out, route->proxy);
+	name_text(out, route->ca_file);
+	name_text(out, route->client_certificate);
+	name_text(out, route->client_key);
+	name_text(out, exchange->request.method);
+	buf_addc(out, exchange->request.has_body ? 'b' : '-');
+	buf_addc(out, exchange->connect_only ? 'c' : '-');
+}
+
 static CURLcode set_method(struct flight *flight)
 {
 	const struct http_request *request = &flight->exchange->request;
 	CURLcode code = CURLE_OK;
 
 	if (request->has_body) {
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-		SET(CURLOPT_POSTFIELDS, buf_str(&request->body));
+		SET(CURLOPT_POST, 1L);
 		SET(CURLOPT_CUSTOMREQUEST, request->method);
 	} else if (strcmp(request->method, "HEAD") == 0) {
 		SET(CURLOPT_NOBODY, 1L);
@@ -218,92 +241,111 @@ static CURLcode set_method(struct flight *flight)
 	return code;
 }
 
+/* What the handle keeps from one exchange to the next of the same kind: two thirds of the
+ * work of setting it up. */
+static CURLcode set_lasting(struct flight *flight)
+{
+	struct buf name = flight->name;
+	CURLcode code;
+
+	name_lasting(&name, flight->exchange);
+	flight->name = flight->lasting;
+	flight->lasting = name;
+	if (buf_ok(&name) && buf_ok(&flight->name) && name.len == flight->name.len &&
+		memcmp(name.data, flight->name.data, name.len) == 0)
+		return CURLE_OK;
+	curl_easy_reset(flight->easy);
+	code = set_always(flight);
+	if (code == CURLE_OK)
+		code = set_route(flight);
+	if (code == CURLE_OK)
+		code = set_method(flight);
+	if (flight->exchange->connect_only) {
+		SET(CURLOPT_CONNECT_ONLY, 1L);
+		SET(CURLOPT_CERTINFO, 1L);
+		SET(CURLOPT_FRESH_CONNECT, 1L);
+	}
+	return code;
+}
+
 /* "Name:" means "leave it out" to libcurl, an empty value is written "Name;". */
-static void end_line(char *line)
+static void end_line(char *line, char *end)
 {
-	size_t len = strlen(line);
-
-	while (len > 0 && line[len - 1] == ' ')
-		line[--len] = 0;
-	if (len > 0 && line[len - 1] == ':')
-		line[len - 1] = ';';
+	while (end > line && end[-1] == ' ')
+		end--;
+	*end = '\0';
+	if (end > line && end[-1] == ':')
+		end[-1] = ';';
 }
 
-static bool add_line(struct flight *flight, size_t count, char *text)
+static bool add_line(struct flight *flight, char *text)
 {
-	if (count >= flight->line_max)
-		return false;
-	flight->lines[count] = (struct curl_slist){.data = text};
-	if (count > 0)
-		flight->lines[count - 1].next = &flight->lines[count];
+	if (flight->line_count == flight->line_max) {
+		size_t max = flight->line_max * 2 + 16;
+		struct curl_slist *lines =
+			realloc(flight->lines, max * sizeof(flight->lines[0]));
+
+		if (!lines)
+			return false;
+		flight->lines = lines;
+		flight->line_max = max;
+	}
+	flight->lines[flight->line_count++].data = text;
 	return true;
 }
 
-static size_t count_lines(const struct buf *text)
+static bool is_type(const char *line)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < text->len; i++)
-		count += text->data[i] == '\n';
-	return count;
-}
-
-static bool have_room(struct flight *flight, size_t count)
-{
-	struct curl_slist *lines;
-
-	if (count <= flight->line_max)
-		return true;
-	lines = realloc(flight->lines, count * sizeof(*lines));
-	if (!lines)
-		return false;
-	flight->lines = lines;
-	flight->line_max = count;
-	return true;
+	return strncasecmp(line, "Content-Type", 12) == 0;
 }
 
 /* The header lines as a list that points into one copy: no allocation a line, and one
  * place to wipe. */
-static CURLcode set_headers(struct flight *flight)
+static bool cut_lines(struct flight *flight, const struct buf *headers)
 {
 	static char no_expect[] = "Expect:", no_type[] = "Content-Type:";
-	const struct buf *headers = &flight->exchange->request.headers;
-	size_t count = 0;
-	bool typed = false;
+	bool typed = false, ok = true;
+	char *line, *end;
 
 	buf_clear(&flight->head);
 	buf_add(&flight->head, buf_str(headers), headers->len);
-	if (!buf_ok(&flight->head) || !have_room(flight, count_lines(headers) + 3))
-		return CURLE_OUT_OF_MEMORY;
-	for (char *line = flight->head.data, *end; line && (end = strchr(line, '\n'));
+	flight->line_count = 0;
+	if (!buf_ok(&flight->head))
+		return false;
+	for (line = flight->head.data; line && (end = strchr(line, '\n'));
 		line = end + 1) {
-		*end = 0;
-		end_line(line);
-		typed = typed || strncasecmp(line, "Content-Type", 12) == 0;
-		if (*line && add_line(flight, count, line))
-			count++;
+		end_line(line, end);
+		typed = typed || is_type(line);
+		if (*line)
+			ok = ok && add_line(flight, line);
 	}
-	count += add_line(flight, count, no_expect);
+	ok = ok && add_line(flight, no_expect);
 	if (!typed) /* libcurl would call any body a form */
-		add_line(flight, count, no_type);
+		ok = ok && add_line(flight, no_type);
+	return ok;
+}
+
+static CURLcode set_headers(struct flight *flight)
+{
+	if (!cut_lines(flight, &flight->exchange->request.headers))
+		return CURLE_OUT_OF_MEMORY;
+	for (size_t i = 0; i < flight->line_count; i++)
+		flight->lines[i].next =
+			i + 1 < flight->line_count ? &flight->lines[i + 1] : NULL;
 	return curl_easy_setopt(flight->easy, CURLOPT_HTTPHEADER, flight->lines);
 }
 
 static CURLcode set_all(struct flight *flight)
 {
-	CURLcode code = set_always(flight);
+	const struct http_request *request = &flight->exchange->request;
+	CURLcode code = set_lasting(flight);
 
 	if (code == CURLE_OK)
-		code = set_route(flight);
-	if (code == CURLE_OK)
-		code = set_method(flight);
-	if (code == CURLE_OK)
 		code = set_headers(flight);
-	SET(CURLOPT_URL, buf_str(&flight->exchange->request.url));
-	if (flight->exchange->connect_only) {
-		SET(CURLOPT_CONNECT_ONLY, 1L);
-		SET(CURLOPT_CERTINFO, 1L);
-		SET(CURLOPT_FRESH_CONNECT, 1L);
+	SET(CURLOPT_URL, buf_str(&request->url));
+	if (request->has_body) {
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+		SET(CURLOPT_POSTFIELDS, buf_str(&request->body));
 	}
 	return code;
 }
@@ -395,10 +437,31 @@ void flight_conclude(struct flight *flight, CURLcode code)
 			answer->error, sizeof(answer->error));
 }
 
+/* Only after an exchange as they mostly are: what is rare begins and ends with a handle
+ * that has nothing set, and what went wrong leaves no numbers behind for the next. */
+static bool keeps_options(const struct http_exchange *exchange)
+{
+	return exchange->answer.failure == HTTP_FINE && exchange->request.has_body &&
+	       !exchange->connect_only;
+}
+
+static void forget_exchange(struct flight *flight)
+{
+	if (!flight->easy)
+		return;
+	if (keeps_options(flight->exchange)) {
+		curl_easy_setopt(flight->easy, CURLOPT_URL, NULL);
+		curl_easy_setopt(flight->easy, CURLOPT_HTTPHEADER, NULL);
+		curl_easy_setopt(flight->easy, CURLOPT_POSTFIELDS, NULL);
+		return;
+	}
+	curl_easy_reset(flight->easy);
+	buf_clear(&flight->lasting);
+}
+
 void flight_reset(struct flight *flight)
 {
-	if (flight->easy)
-		curl_easy_reset(flight->easy);
+	forget_exchange(flight);
 	if (flight->head.cap > 0)
 		explicit_bzero(flight->head.data, flight->head.cap);
 	buf_clear(&flight->head);
@@ -410,6 +473,8 @@ void flight_free(struct flight *flight)
 {
 	curl_easy_cleanup(flight->easy);
 	buf_wipe(&flight->head);
+	buf_finish(&flight->lasting);
+	buf_finish(&flight->name);
 	free(flight->lines);
 	free(flight);
 }

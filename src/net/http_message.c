@@ -2,22 +2,45 @@
 #include "leadrelay/delivery.h"
 #include "leadrelay/http_client.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
-/* A line break in a value would be a header of its own: control characters become
- * spaces. */
-static void add_printable(struct buf *out, const char *text)
-{
-	size_t from = out->len;
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
-	buf_adds(out, text);
-	for (size_t i = from; i < out->len; i++) {
-		unsigned char c = (unsigned char)out->data[i];
+/* Is one of these eight bytes below 0x20, or DEL? */
+static bool has_control(const char *bytes)
+{
+	uint64_t eight, del;
+
+	memcpy(&eight, bytes, sizeof(eight));
+	del = eight ^ EACH_BYTE(0x7f);
+	return (((eight - EACH_BYTE(0x20)) & ~eight) | ((del - EACH_BYTE(1)) & ~del)) &
+	       EACH_BYTE(0x80);
+}
+
+static void print_controls(char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)bytes[i];
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			out->data[i] = ' ';
+			bytes[i] = ' ';
 	}
+}
+
+/* A line break in a value would be a header of its own: control characters become spaces.
+ * By eights, as a token is long. */
+static void add_printable(struct buf *out, const char *text)
+{
+	size_t at = out->len;
+
+	buf_adds(out, text);
+	for (; out->len - at >= 8; at += 8)
+		if (has_control(out->data + at))
+			print_controls(out->data + at, 8);
+	if (at < out->len)
+		print_controls(out->data + at, out->len - at);
 }
 
 void http_request_header(

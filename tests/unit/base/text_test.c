@@ -47,6 +47,12 @@ static void utf16_length_counts_units(void **state)
 	assert_int_equal(utf16_length("\xef\xbf\xbf"), 1);
 	assert_int_equal(utf16_length("\xf0\x90\x80\x80"), 2);
 	assert_int_equal(utf16_length("a" SMILE "b"), 4);
+	assert_int_equal(utf16_length("12345678"), 8);
+	assert_int_equal(
+		utf16_length("12345678" E_ACUTE "2345678" SMILE "12345678x"), 27);
+	assert_int_equal(utf16_length("1234567\x80"
+				      "12345678\xff"),
+		17);
 }
 
 static void utf16_prefix_never_cuts_a_character(void **state)
@@ -59,6 +65,8 @@ static void utf16_prefix_never_cuts_a_character(void **state)
 	for (size_t units = 0; units < COUNT(bytes); units++)
 		assert_int_equal(utf16_prefix(text, units), bytes[units]);
 	assert_int_equal(utf16_prefix("", 5), 0);
+	assert_int_equal(utf16_prefix("1234567890" E_ACUTE, 10), 10);
+	assert_int_equal(utf16_prefix("1234567890" E_ACUTE, 11), 12);
 	assert_int_equal(utf16_prefix(text, SIZE_MAX), 10);
 }
 

@@ -148,6 +148,14 @@ static void a_header_value_cannot_add_a_line(void **state)
 	http_request_header(&request, "If-Match", "a\r\nEvil: yes");
 	assert_string_equal(buf_str(&request.headers), "If-Match: a  Evil: yes\n");
 	http_request_finish(&request);
+	http_request_header(&request, "A",
+		"12345678\t234567\x7f"
+		"1234\x1f"
+		"5678"
+		"caf\xc3\xa9\n");
+	assert_string_equal(buf_str(&request.headers), "A: 12345678\t234567 1234 5678"
+						       "caf\xc3\xa9 \n");
+	http_request_finish(&request);
 }
 
 static void methods_without_a_body_send_none(void **state)
@@ -608,6 +616,65 @@ static void connect_only_sends_nothing(void **state)
 	assert_string_equal(peer.request, "");
 }
 
+/* Handles are used again, and keep what they can: one exchange after the other here, so
+ * that it is the same handle each time. */
+static void the_next_exchange_carries_nothing_of_the_last(void **state)
+{
+	struct fixture *f = *state;
+	const struct http_answer *answer;
+	struct peer peer;
+	char url[64];
+
+	peer_start(&peer, serve_created, 1);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/first", peer.port);
+	prepare(f, &f->exchange, "POST", url, "{\"long\":\"0123456789\"}");
+	http_request_header(&f->exchange.request, "Authorization", "Bearer 0123456789");
+	send_it(f, &f->exchange);
+	wait_done(f, 1);
+	assert_int_equal(f->exchange.answer.status, 201);
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/second", peer.port);
+	assert_int_equal(ask_url(f, "POST", url, "{}")->status, 201);
+	assert_memory_equal(peer.request, "POST /second HTTP/1.1\r\n", 23);
+	assert_null(strstr(peer.request, "Authorization"));
+	assert_string_equal(strstr(peer.request, "\r\n\r\n"), "\r\n\r\n{}");
+	answer = ask_url(f, "POST", "http://[::1/", "{}");
+	assert_int_not_equal(answer->failure, HTTP_FINE);
+	assert_false(answer->sent);
+	assert_int_equal(answer->status, 0);
+	assert_string_equal(answer->address, "");
+
+	assert_int_equal(ask_url(f, "POST", url, "")->status, 201);
+	assert_non_null(strstr(peer.request, "Content-Length: 0\r\n"));
+	assert_int_equal(
+		ask_url(f, "LINK", url, "[]")->status, 201); /* as long as POST */
+	assert_memory_equal(peer.request, "LINK /second HTTP/1.1\r\n", 23);
+	assert_int_equal(ask_url(f, "DELETE", url, NULL)->status, 201);
+	assert_memory_equal(peer.request, "DELETE /second HTTP/1.1\r\n", 25);
+	assert_null(strstr(peer.request, "Content-"));
+	http_client_forget_connections(f->client);
+	peer_stop(&peer);
+}
+
+/* After a reload other settings may lie where the old ones did. */
+static void a_handle_follows_its_route(void **state)
+{
+	struct fixture *f = *state;
+	static char nowhere[] = "http://127.0.0.1:1";
+	struct peer peer;
+
+	peer_start(&peer, serve_created, 1);
+	assert_int_equal(ask(f, peer.port, "POST", "{}")->status, 201);
+	f->route.proxy = nowhere;
+	assert_int_equal(ask(f, peer.port, "POST", "{}")->failure, HTTP_CONNECT);
+	f->route.proxy = NULL;
+	assert_int_equal(ask(f, peer.port, "POST", "{}")->status, 201);
+	f->route.allow_private = false;
+	assert_int_equal(ask(f, peer.port, "POST", "{}")->failure, HTTP_PRIVATE);
+	http_client_forget_connections(f->client);
+	peer_stop(&peer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -637,6 +704,8 @@ int main(void)
 		T(what_cannot_be_prepared_is_local),
 		T(cancelling_waits_for_done_too),
 		T(connect_only_sends_nothing),
+		T(the_next_exchange_carries_nothing_of_the_last),
+		T(a_handle_follows_its_route),
 #undef T
 	};
 
