@@ -31,6 +31,7 @@ bool buf_ok(const struct buf *buf);
 /* Never NULL: "" when empty. Valid until the next call. */
 const char *buf_str(const struct buf *buf);
 void buf_clear(struct buf *buf); /* empty and no longer failed; keeps the memory */
+void buf_cut(struct buf *buf, size_t len); /* keeps the first len bytes */
 /* The bytes, the caller's to free(); NULL when failed. buf is empty again either way. */
 char *buf_take(struct buf *buf);
 void buf_finish(struct buf *buf);

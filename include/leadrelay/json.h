@@ -33,6 +33,7 @@ enum err_code json_read_wrapped(
 /* Appends text (valid UTF-8) as a JSON string, quotes and all, byte for byte as cJSON
  * prints it. */
 void json_text_add(struct buf *out, const char *text);
+void json_part_add(struct buf *out, const char *text, size_t len); /* its first bytes */
 
 /* Reads an object whose members are all strings, in compact form and without other
  * escapes than json_text_add writes, in one pass over text, which it changes: each() gets

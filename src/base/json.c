@@ -621,9 +621,9 @@ static void add_escape(struct buf *out, unsigned char c)
 		buf_addf(out, "\\u%04x", c);
 }
 
-void json_text_add(struct buf *out, const char *text)
+void json_part_add(struct buf *out, const char *text, size_t len)
 {
-	const char *end = text + strlen(text), *from = text, *at = text;
+	const char *end = text + len, *from = text, *at = text;
 
 	buf_addc(out, '"');
 	for (; (at += plain_run(at, (size_t)(end - at))) < end; at++) {
@@ -637,4 +637,9 @@ void json_text_add(struct buf *out, const char *text)
 	}
 	buf_add(out, from, (size_t)(end - from));
 	buf_addc(out, '"');
+}
+
+void json_text_add(struct buf *out, const char *text)
+{
+	json_part_add(out, text, strlen(text));
 }

@@ -2,6 +2,7 @@
 
 #include "words.h"
 
+#include "leadrelay/json.h"
 #include "leadrelay/text.h"
 
 #include <ctype.h>
@@ -51,16 +52,36 @@ static const char *const do_not_contact_columns[] = {"donotemail", "donotbulkema
 static const char *const own_columns[] = {
 	"leadid", "fullname", "statecode", "createdon", "modifiedon"};
 
+#define OWN_MAX 32 /* columns that neither map nor set names */
+
+struct column {
+	const char
+		*name; /* borrowed, as text is: of the lead, the settings or the draft */
+	const char *text;
+	size_t len;
+	bool raw; /* text is JSON */
+};
+
+/* A row before it is written: nothing is copied until then but what is put together. */
 struct draft {
 	const struct lead *lead;
 	const struct destination_settings *settings;
 	const struct column_repairs *repairs;
 	bool update;
-	cJSON *row;
-	struct buf own_text;  /* the lead's description */
+	char id[UUID_TEXT_SIZE];
+	struct column *columns; /* room for all that there can be */
+	size_t count;
+	struct buf subject;
+	struct buf first_name; /* of a full name that was split */
+	struct buf description;
 	struct buf cut_lines; /* "name: value\n" of what was cut or left out */
-	bool failed;          /* out of memory: a column is missing */
 };
+
+/* Most names differ in their first letter. */
+static bool same(const char *a, const char *b)
+{
+	return a[0] == b[0] && strcmp(a, b) == 0;
+}
 
 static bool is_name(const char *name, size_t len)
 {
@@ -91,7 +112,7 @@ static const char *mapped_to(
 	const char *name = lead_field_name(field);
 
 	for (size_t i = 0; i < settings->map.count; i++)
-		if (strcmp(settings->map.items[i].name, name) == 0)
+		if (same(settings->map.items[i].name, name))
 			return settings->map.items[i].value;
 	return NULL;
 }
@@ -99,17 +120,37 @@ static const char *mapped_to(
 static size_t limit_of(const struct draft *draft, const char *column)
 {
 	for (size_t i = 0; i < draft->repairs->count; i++)
-		if (strcmp(draft->repairs->items[i].name, column) == 0)
+		if (same(draft->repairs->items[i].name, column))
 			return draft->repairs->items[i].limit;
 	for (size_t i = 0; i < sizeof(column_lengths) / sizeof(column_lengths[0]); i++)
-		if (strcmp(column_lengths[i].name, column) == 0)
+		if (same(column_lengths[i].name, column))
 			return column_lengths[i].units;
 	return NO_LIMIT;
 }
 
 static bool taken(const struct draft *draft, const char *column)
 {
-	return cJSON_GetObjectItemCaseSensitive(draft->row, column) != NULL;
+	for (size_t i = 0; i < draft->count; i++)
+		if (same(draft->columns[i].name, column))
+			return true;
+	return false;
+}
+
+static void put(
+	struct draft *draft, const char *name, const char *text, size_t len, bool raw)
+{
+	draft->columns[draft->count++] =
+		(struct column){.name = name, .text = text, .len = len, .raw = raw};
+}
+
+static void take_out(struct draft *draft, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < draft->count; i++)
+		if (!same(draft->columns[i].name, name))
+			draft->columns[kept++] = draft->columns[i];
+	draft->count = kept;
 }
 
 /* A line break in a value would make a line of its own. */
@@ -121,22 +162,18 @@ static void add_line(struct buf *out, const char *name, const char *value)
 	buf_addc(out, '\n');
 }
 
-/* Puts text into column, cut to its length; what is lost by that goes to description
- * under label. */
+/* Puts text, which stays where it is, into column, cut to its length; what is lost by
+ * that goes to description under label. */
 static void put_text(
 	struct draft *draft, const char *column, const char *label, const char *text)
 {
 	size_t limit = limit_of(draft, column);
 	size_t len = limit == NO_LIMIT ? strlen(text) : utf16_prefix(text, limit);
-	struct buf cut = BUF_INIT;
 
 	if (text[len] != '\0' || limit == 0)
 		add_line(&draft->cut_lines, label, text);
-	buf_add(&cut, text, len);
-	if (len > 0 && !cJSON_AddStringToObject(draft->row, column, buf_str(&cut)))
-		draft->failed = true;
-	draft->failed |= !buf_ok(&cut);
-	buf_finish(&cut);
+	if (len > 0)
+		put(draft, column, text, len, false);
 }
 
 static void put_set(struct draft *draft)
@@ -148,10 +185,10 @@ static void put_set(struct draft *draft)
 
 		if (limit_of(draft, pair->name) == 0 || taken(draft, pair->name))
 			continue;
-		if (!pair->literal)
+		if (pair->literal)
+			put(draft, pair->name, pair->value, strlen(pair->value), true);
+		else
 			put_text(draft, pair->name, pair->name, pair->value);
-		else if (!cJSON_AddRawToObject(draft->row, pair->name, pair->value))
-			draft->failed = true;
 	}
 }
 
@@ -229,24 +266,23 @@ static void put_subject(struct draft *draft)
 	static const enum lead_field others[] = {FIELD_OFFER_ID, FIELD_EMAIL, FIELD_PHONE,
 		FIELD_MOBILE, FIELD_LEAD_SOURCE};
 	const struct lead *lead = draft->lead;
-	struct buf subject = BUF_INIT;
+	struct buf *subject = &draft->subject;
 
+	if (taken(draft, "subject"))
+		return;
 	if (lead->fields[FIELD_OFFER_TITLE]) {
-		buf_adds(&subject, lead->fields[FIELD_OFFER_TITLE]);
+		buf_adds(subject, lead->fields[FIELD_OFFER_TITLE]);
 		if (lead->fields[FIELD_ACTION_CODE])
-			buf_addf(&subject, " (%s)", lead->fields[FIELD_ACTION_CODE]);
+			buf_addf(subject, " (%s)", lead->fields[FIELD_ACTION_CODE]);
 	} else if (lead->fields[FIELD_COMPANY]) {
-		buf_adds(&subject, lead->fields[FIELD_COMPANY]);
+		buf_adds(subject, lead->fields[FIELD_COMPANY]);
 	} else {
-		add_name(&subject, lead);
+		add_name(subject, lead);
 	}
-	if (subject.len == 0)
-		buf_adds(&subject,
+	if (subject->len == 0)
+		buf_adds(subject,
 			first_present(lead, others, sizeof(others) / sizeof(others[0])));
-	if (!taken(draft, "subject"))
-		put_text(draft, "subject", "subject", buf_str(&subject));
-	draft->failed |= !buf_ok(&subject);
-	buf_finish(&subject);
+	put_text(draft, "subject", "subject", buf_str(subject));
 }
 
 /* A full name alone is split at its last blank. */
@@ -254,16 +290,13 @@ static void put_split_name(struct draft *draft, const char *full)
 {
 	const char *blank = strrchr(full, ' ');
 	size_t len = blank ? (size_t)(blank - full) : 0;
-	struct buf first = BUF_INIT;
 
 	while (len > 0 && full[len - 1] == ' ')
 		len--;
-	buf_add(&first, full, len);
+	buf_add(&draft->first_name, full, len);
 	if (len > 0 && !taken(draft, "firstname") &&
 		!draft->lead->fields[FIELD_FIRST_NAME])
-		put_text(draft, "firstname", "first_name", buf_str(&first));
-	draft->failed |= !buf_ok(&first);
-	buf_finish(&first);
+		put_text(draft, "firstname", "first_name", buf_str(&draft->first_name));
 	put_text(draft, "lastname", "last_name", blank ? blank + 1 : full);
 }
 
@@ -294,10 +327,16 @@ static void put_flags(struct draft *draft)
 	for (size_t i = 0; i < count; i++) {
 		const char *column = do_not_contact_columns[i];
 
-		cJSON_DeleteItemFromObjectCaseSensitive(draft->row, column);
-		if (!cJSON_AddTrueToObject(draft->row, column))
-			draft->failed = true;
+		take_out(draft, column);
+		put(draft, column, "true", strlen("true"), true);
 	}
+}
+
+static void add_paragraph(struct buf *out, const char *text)
+{
+	if (out->len > 0)
+		buf_addc(out, '\n');
+	buf_adds(out, text);
 }
 
 /* What the operator mapped to description, else the lead's own. */
@@ -309,17 +348,11 @@ static void gather_description(struct draft *draft)
 	for (size_t i = 0; i < map->count; i++) {
 		const char *text = value_of(draft->lead, map->items[i].name);
 
-		if (!text || strcmp(map->items[i].value, "description") != 0)
-			continue;
-		if (draft->own_text.len > 0)
-			buf_addc(&draft->own_text, '\n');
-		buf_adds(&draft->own_text, text);
+		if (text && same(map->items[i].value, "description"))
+			add_paragraph(&draft->description, text);
 	}
-	if (!own || mapped_to(draft->settings, FIELD_DESCRIPTION))
-		return;
-	if (draft->own_text.len > 0)
-		buf_addc(&draft->own_text, '\n');
-	buf_adds(&draft->own_text, own);
+	if (own && !mapped_to(draft->settings, FIELD_DESCRIPTION))
+		add_paragraph(&draft->description, own);
 }
 
 static void add_field_lines(const struct draft *draft, struct buf *lines)
@@ -358,7 +391,7 @@ static void add_extra_lines(const struct draft *draft, struct buf *lines)
 static void add_fitting_lines(struct buf *text, const struct buf *lines, size_t limit)
 {
 	const char *line = buf_str(lines);
-	size_t used = utf16_length(buf_str(text));
+	size_t used = *line ? utf16_length(buf_str(text)) : 0;
 
 	while (*line) {
 		size_t len = strcspn(line, "\n");
@@ -381,9 +414,9 @@ static void add_fitting_lines(struct buf *text, const struct buf *lines, size_t 
 
 static void put_description(struct draft *draft)
 {
+	struct buf *text = &draft->description;
 	size_t limit = limit_of(draft, "description");
 	struct buf lines = BUF_INIT;
-	struct buf text = BUF_INIT;
 
 	if (taken(draft, "description")) /* by set: exactly that */
 		return;
@@ -391,45 +424,99 @@ static void put_description(struct draft *draft)
 	add_field_lines(draft, &lines);
 	buf_adds(&lines, buf_str(&draft->cut_lines));
 	add_extra_lines(draft, &lines);
-	buf_add(&text, buf_str(&draft->own_text),
-		utf16_prefix(buf_str(&draft->own_text), limit));
-	add_fitting_lines(&text, &lines, limit);
-	if (text.len > 0 &&
-		!cJSON_AddStringToObject(draft->row, "description", buf_str(&text)))
-		draft->failed = true;
-	draft->failed |= !buf_ok(&text) || !buf_ok(&lines) || !buf_ok(&draft->own_text);
+	buf_cut(text, utf16_prefix(buf_str(text), limit));
+	add_fitting_lines(text, &lines, limit);
+	if (text->len > 0)
+		put(draft, "description", buf_str(text), text->len, false);
+	text->failed |= !buf_ok(&lines);
 	buf_finish(&lines);
-	buf_finish(&text);
+}
+
+/* False: out of memory. draft_finish in any case. */
+static bool draft_make(struct draft *draft)
+{
+	const struct destination_settings *settings = draft->settings;
+	size_t room = settings->map.count + settings->set.count + OWN_MAX;
+
+	draft->columns = malloc(room * sizeof(draft->columns[0]));
+	if (!draft->columns)
+		return false;
+	uuid_text(&draft->lead->id, draft->id);
+	if (!draft->update)
+		put(draft, "leadid", draft->id, strlen(draft->id), false);
+	put_set(draft);
+	put_mapped(draft);
+	put_subject(draft);
+	put_names(draft);
+	put_defaults(draft);
+	put_flags(draft);
+	put_description(draft);
+	return buf_ok(&draft->subject) && buf_ok(&draft->first_name) &&
+	       buf_ok(&draft->description) && buf_ok(&draft->cut_lines);
+}
+
+static void draft_finish(struct draft *draft)
+{
+	free(draft->columns);
+	buf_finish(&draft->subject);
+	buf_finish(&draft->first_name);
+	buf_finish(&draft->description);
+	buf_finish(&draft->cut_lines);
+}
+
+void columns_add(struct buf *out, const struct lead *lead,
+	const struct destination_settings *settings, const struct column_repairs *repairs,
+	bool update)
+{
+	struct draft draft = {
+		.lead = lead, .settings = settings, .repairs = repairs, .update = update};
+
+	if (!draft_make(&draft))
+		out->failed = true;
+	buf_addc(out, '{');
+	for (size_t i = 0; i < draft.count; i++) {
+		const struct column *column = &draft.columns[i];
+
+		if (i > 0)
+			buf_addc(out, ',');
+		json_text_add(out, column->name);
+		buf_addc(out, ':');
+		if (column->raw)
+			buf_add(out, column->text, column->len);
+		else
+			json_part_add(out, column->text, column->len);
+	}
+	buf_addc(out, '}');
+	draft_finish(&draft);
+}
+
+static bool add_item(cJSON *row, const struct column *column)
+{
+	char *text = strndup(column->text, column->len);
+	cJSON *item = NULL;
+
+	if (text)
+		item = column->raw ? cJSON_AddRawToObject(row, column->name, text)
+				   : cJSON_AddStringToObject(row, column->name, text);
+	free(text);
+	return item != NULL;
 }
 
 cJSON *columns_of_lead(const struct lead *lead,
 	const struct destination_settings *settings, const struct column_repairs *repairs,
 	bool update)
 {
-	char id[UUID_TEXT_SIZE];
-	struct draft draft = {.lead = lead,
-		.settings = settings,
-		.repairs = repairs,
-		.update = update,
-		.row = cJSON_CreateObject()};
+	struct draft draft = {
+		.lead = lead, .settings = settings, .repairs = repairs, .update = update};
+	cJSON *row = draft_make(&draft) ? cJSON_CreateObject() : NULL;
 
-	uuid_text(&lead->id, id);
-	if (!update && !cJSON_AddStringToObject(draft.row, "leadid", id))
-		draft.failed = true;
-	put_set(&draft);
-	put_mapped(&draft);
-	put_subject(&draft);
-	put_names(&draft);
-	put_defaults(&draft);
-	put_flags(&draft);
-	put_description(&draft);
-	if (draft.failed || !buf_ok(&draft.cut_lines)) {
-		cJSON_Delete(draft.row);
-		draft.row = NULL;
-	}
-	buf_finish(&draft.own_text);
-	buf_finish(&draft.cut_lines);
-	return draft.row;
+	for (size_t i = 0; i < draft.count && row; i++)
+		if (!add_item(row, &draft.columns[i])) {
+			cJSON_Delete(row);
+			row = NULL;
+		}
+	draft_finish(&draft);
+	return row;
 }
 
 const char *columns_email_name(const struct destination_settings *settings)

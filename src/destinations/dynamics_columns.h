@@ -36,8 +36,12 @@ struct column_repairs {
  * those that are the relay's or the CRM's own. */
 bool column_name_allowed(const char *name);
 
-/* The columns as a JSON object; update: of a record that exists, so without leadid and
- * placeholders. NULL when out of memory. The caller's to cJSON_Delete. */
+/* Appends the columns as a JSON object; update: of a record that exists, so without
+ * leadid and placeholders. */
+void columns_add(struct buf *out, const struct lead *lead,
+	const struct destination_settings *settings, const struct column_repairs *repairs,
+	bool update);
+/* The same to look into: NULL when out of memory, the caller's to cJSON_Delete. */
 cJSON *columns_of_lead(const struct lead *lead,
 	const struct destination_settings *settings, const struct column_repairs *repairs,
 	bool update);

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define BODY_USUAL 1500 /* bytes: room for most leads at once, as growing copies */
+
 /* The lead's id, so that Microsoft's support finds all attempts by what the operator has
  * at hand; a fresh one where there is no lead. */
 static void add_request_id(
@@ -39,16 +41,9 @@ static void make_read(struct http_request *request)
 static void add_body(struct dynamics *dynamics, const struct task *task, bool update,
 	struct http_request *request)
 {
-	cJSON *columns = columns_of_lead(
-		task->lead, dynamics->base.settings, &progress_of(task)->repairs, update);
-	char *text = columns ? cJSON_PrintUnformatted(columns) : NULL;
-
-	if (text)
-		buf_adds(&request->body, text);
-	else
-		request->body.failed = true;
-	cJSON_free(text);
-	cJSON_Delete(columns);
+	buf_reserve(&request->body, BODY_USUAL);
+	columns_add(&request->body, task->lead, dynamics->base.settings,
+		&progress_of(task)->repairs, update);
 	request->has_body = true;
 	http_request_header(request, "Content-Type", "application/json; charset=utf-8");
 }

@@ -125,6 +125,22 @@ static void clearing_keeps_the_memory_and_forgets_the_failure(void **state)
 	buf_finish(&buf);
 }
 
+static void cutting_keeps_the_first_bytes(void **state)
+{
+	struct buf buf = BUF_INIT;
+
+	(void)state;
+	buf_cut(&buf, 0);
+	assert_string_equal(buf_str(&buf), "");
+	buf_adds(&buf, "some");
+	buf_cut(&buf, 5);
+	assert_string_equal(buf_str(&buf), "some");
+	buf_cut(&buf, 2);
+	assert_string_equal(buf_str(&buf), "so");
+	assert_int_equal(buf.len, 2);
+	buf_finish(&buf);
+}
+
 static void taking_hands_the_bytes_over(void **state)
 {
 	struct buf buf = BUF_INIT;
@@ -162,6 +178,7 @@ int main(void)
 		cmocka_unit_test(a_format_longer_than_the_memory_fits),
 		cmocka_unit_test(reserved_bytes_are_the_callers_to_write),
 		cmocka_unit_test(a_failed_one_ignores_what_follows),
+		cmocka_unit_test(cutting_keeps_the_first_bytes),
 		cmocka_unit_test(clearing_keeps_the_memory_and_forgets_the_failure),
 		cmocka_unit_test(taking_hands_the_bytes_over),
 		cmocka_unit_test(wiping_leaves_an_empty_one),

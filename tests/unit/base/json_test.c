@@ -566,6 +566,11 @@ static void each_byte_is_seen_wherever_it_stands(void **state)
 			printed = cJSON_PrintUnformatted(value);
 			json_text_add(&text, one);
 			assert_string_equal(buf_str(&text), printed);
+			buf_addf(&raw, "%s\"%s", one, one);
+			buf_clear(&text);
+			json_part_add(&text, raw.data, strlen(one));
+			assert_string_equal(buf_str(&text), printed);
+			buf_clear(&raw);
 			buf_addf(&raw, "{\"k\":%s}", printed);
 			assert_true(texts_of(buf_str(&raw), &told));
 			assert_memory_equal(told.text.data + 2, one, strlen(one));

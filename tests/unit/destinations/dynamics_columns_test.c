@@ -15,8 +15,12 @@ static void check_row(const struct lead *lead,
 {
 	cJSON *row = columns_of_lead(lead, settings, repairs, update);
 	char *text = cJSON_PrintUnformatted(row);
+	struct buf written = BUF_INIT;
 
 	assert_string_equal(text, expected);
+	columns_add(&written, lead, settings, repairs, update);
+	assert_string_equal(buf_str(&written), expected);
+	buf_finish(&written);
 	cJSON_free(text);
 	cJSON_Delete(row);
 }
