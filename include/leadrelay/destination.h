@@ -59,8 +59,8 @@ struct exchange_record { /* one exchange, for the history */
 	char error[1024];
 };
 
-struct task { /* one attempt, or one probe; zero-initialise, fill the first part, then
-		 task_begin */
+struct task { /* one attempt, or one probe; zero-initialise up to records, fill the first
+		 part, then task_begin */
 	enum task_purpose purpose;
 	const struct lead *lead;      /* borrowed until done */
 	const struct mail_item *mail; /* kind email: what to send; borrowed until done */
@@ -73,9 +73,7 @@ struct task { /* one attempt, or one probe; zero-initialise, fill the first part
 	struct http_request request; /* STEP_SEND; taken by the caller (moved), empty
 					again at task_next */
 	struct outcome outcome;      /* STEP_DONE */
-	struct exchange_record records[TASK_EXCHANGES_MAX]; /* the exchanges so far,
-							       filled by task_next */
-	int record_count;
+	int record_count;            /* of records */
 	/* the kind's own */
 	int stage;
 	unsigned repairs; /* bits: what was already repaired */
@@ -85,6 +83,9 @@ struct task { /* one attempt, or one probe; zero-initialise, fill the first part
 	struct buf work; /* STEP_WORK: what to write */
 	struct err work_error;
 	void *extra; /* freed by task_finish with free() */
+
+	struct exchange_record records[TASK_EXCHANGES_MAX]; /* the exchanges so far,
+							       filled by task_next */
 };
 
 struct destination_key {  /* of the configuration */

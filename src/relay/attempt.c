@@ -14,13 +14,54 @@
 
 static void carry_out(struct attempt *attempt, enum step_kind step);
 
+/* A task is larger than what malloc has at hand, and one is needed for each delivery. */
+struct spare_task {
+	struct spare_task *next;
+};
+
+static struct task *task_create(struct relay *relay, enum task_purpose purpose)
+{
+	struct spare_task *spare = relay->spare_tasks;
+	struct task *task;
+
+	if (spare) {
+		relay->spare_tasks = spare->next;
+		relay->spare_count--;
+	}
+	task = spare ? (struct task *)spare : malloc(sizeof(*task));
+	if (!task)
+		return NULL;
+	memset(task, 0, offsetof(struct task, records));
+	task->purpose = purpose;
+	return task;
+}
+
 static void task_drop(struct attempt *attempt)
 {
+	struct relay *relay = attempt->lane->relay;
+	struct spare_task *spare = (struct spare_task *)attempt->task;
+
 	if (!attempt->task)
 		return;
 	task_finish(attempt->task);
-	free(attempt->task);
 	attempt->task = NULL;
+	if (relay->spare_count >= SPARE_TASKS_MAX) {
+		free(spare);
+		return;
+	}
+	spare->next = relay->spare_tasks;
+	relay->spare_tasks = spare;
+	relay->spare_count++;
+}
+
+void attempt_free_spares(struct relay *relay)
+{
+	struct spare_task *spare, *next;
+
+	for (spare = relay->spare_tasks; spare; spare = next) {
+		next = spare->next;
+		free(spare);
+	}
 }
 
 /* Gives everything back; the delivery, if it is still ours, must be out of memory
@@ -44,7 +85,7 @@ static struct attempt *attempt_create(
 
 	if (!attempt)
 		return NULL;
-	attempt->task = calloc(1, sizeof(*attempt->task));
+	attempt->task = task_create(lane->relay, purpose);
 	if (!attempt->task) {
 		free(attempt);
 		return NULL;
@@ -54,7 +95,6 @@ static struct attempt *attempt_create(
 	attempt->entry = entry;
 	attempt->edition = lane->edition;
 	attempt->epoch = lane->health.epoch;
-	attempt->task->purpose = purpose;
 	edition_use(attempt->edition);
 	DL_APPEND(lane->relay->attempts, attempt);
 	return attempt;

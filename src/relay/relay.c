@@ -33,6 +33,7 @@ void relay_destroy(struct relay *relay)
 		lane_destroy(lane);
 	}
 	set_drop(relay->set);
+	attempt_free_spares(relay);
 	free(relay);
 }
 

@@ -29,6 +29,7 @@
 #define STORE_RETRY_MAX_MS 1000 /* doubled up to this */
 #define SOON_MS 1000 /* before looking again for what is under way or took no memory */
 #define FRESH_RING 256
+#define SPARE_TASKS_MAX 64
 #define WINDOW_BYTES (2 * 1024 * 1024)
 
 struct lane;
@@ -152,7 +153,9 @@ struct relay {
 	struct relay_options options;
 	struct set *set; /* the current one; NULL before relay_configure */
 	struct lane *lanes;
-	struct attempt *attempts; /* all, until settled */
+	struct attempt *attempts;       /* all, until settled */
+	struct spare_task *spare_tasks; /* memory for the next ones */
+	int spare_count;
 	struct fetch *fetches;
 	int64_t wall_offset; /* wall minus monotonic clock */
 	bool running;
@@ -237,6 +240,7 @@ void attempt_abandon(struct attempt *attempt);
 /* Takes back what is on the wire; it ends later. False: nothing is. */
 bool attempt_cancel(struct attempt *attempt);
 void attempt_free(struct attempt *attempt);
+void attempt_free_spares(struct relay *relay);
 /* The task is over: no longer in flight, the task's memory is gone. */
 void attempt_landed(struct attempt *attempt);
 
