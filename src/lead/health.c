@@ -283,12 +283,26 @@ static int stay_parked(struct health *health, const struct news *news)
 	return HEALTH_CHANGED;
 }
 
+/* What was in flight when it was parked may bring a pause, which is kept. */
+static int hear_of_pause(struct health *health, const struct news *news)
+{
+	int64_t until = news->now + news->outcome->wait_ms;
+
+	if (news->outcome->kind != OUTCOME_THROTTLED || until <= health->next_at)
+		return HEALTH_SAME;
+	health->probe_passed = false;
+	health->next_at = until;
+	return HEALTH_CHANGED;
+}
+
 static int outcome_parked(struct health *health, const struct news *news)
 {
 	bool success = outcome_is_success(news->outcome->kind);
 
-	if (news->old || !health->asks_itself)
+	if (!health->asks_itself)
 		return HEALTH_SAME;
+	if (news->old)
+		return hear_of_pause(health, news);
 	if (success && news->delivery != 0) {
 		health->forbidden_delivery = 0;
 		return open_up(health, 1, news->now);

@@ -239,6 +239,22 @@ static void parking_does_not_shorten_the_pause_it_falls_into(void **state)
 	assert_true(health_probe_due(&health, START + 2 * INTERVAL));
 }
 
+static void a_pause_that_was_asked_for_on_the_way_holds_a_parked_one(void **state)
+{
+	struct health health = fresh();
+	struct outcome longer = throttled;
+	unsigned epoch = health.epoch;
+
+	(void)state;
+	longer.wait_ms = 2 * INTERVAL;
+	hear(&health, &unauthorized, 1, START);
+	assert_int_equal(health.state, HEALTH_PARKED);
+	health_outcome(&health, &rule, &longer, 2, epoch, START + 1000, &entropy);
+	assert_int_equal(health.state, HEALTH_PARKED);
+	assert_false(health_probe_due(&health, START + 1000 + 2 * INTERVAL - 1));
+	assert_true(health_probe_due(&health, START + 1000 + 2 * INTERVAL));
+}
+
 static void throttling_without_a_usable_wait_follows_the_retry_rule(void **state)
 {
 	struct health health = fresh();
@@ -449,6 +465,8 @@ int main(void)
 			throttling_asks_nothing_until_its_time_to_the_millisecond),
 		cmocka_unit_test(a_wave_of_429_halves_once),
 		cmocka_unit_test(parking_does_not_shorten_the_pause_it_falls_into),
+		cmocka_unit_test(
+			a_pause_that_was_asked_for_on_the_way_holds_a_parked_one),
 		cmocka_unit_test(throttling_without_a_usable_wait_follows_the_retry_rule),
 		cmocka_unit_test(a_refused_credential_parks_and_is_asked_every_interval),
 		cmocka_unit_test(stragglers_tell_the_operator_nothing_again),
