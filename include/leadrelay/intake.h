@@ -68,8 +68,11 @@ struct intake_options {
 	const struct clock *clock;
 	const struct entropy *entropy;
 	/* each new delivery, after the commit; and each notification, with the id of
-	 * MAIL_DESTINATION (0 in place of its own: one that is due later) */
-	void (*accepted)(void *ctx, int64_t destination, int64_t delivery);
+	 * MAIL_DESTINATION (0 in place of its own: one that is due later). claimed: what
+	 * a claim of it would bring, of which the callee may take the lead (and leaves
+	 * LEAD_INIT); NULL: of a notification, or out of memory */
+	void (*accepted)(void *ctx, int64_t destination, int64_t delivery,
+		struct claimed *claimed);
 	/* wrong tokens at a known source: at once, then grouped per 5 minutes. source
 	 * name; how many since the last call */
 	/* each lead of a body whose commit succeeded; of a duplicate the first lead's id.

@@ -112,6 +112,9 @@ void relay_run(struct relay *relay, bool run);
  * destinations are ignored. delivery 0: something new is there, which is not known: the
  * outbox is looked at (mails of an alert or a report; notifications). */
 void relay_fresh(struct relay *relay, int64_t destination, int64_t delivery);
+/* The same with what a claim of it would bring: where there is room it is not read from
+ * the outbox again. The relay may take claimed->lead and leaves LEAD_INIT then. */
+void relay_fresh_lead(struct relay *relay, int64_t destination, struct claimed *claimed);
 /* Rows changed behind the relay's back (hold, release, discard, replay): what waits in
  * the window is claimed anew. 0: all. */
 void relay_refresh(struct relay *relay, int64_t destination);

@@ -195,7 +195,9 @@ struct accept_lead {
 	/* out */
 	enum accept_result result;
 	struct uuid id;      /* the lead's, or the first lead's for a duplicate */
+	int64_t seq;         /* when new */
 	int64_t *deliveries; /* ids parallel to destinations when new; finish frees */
+	int64_t *ages;       /* claimed.age_from of each, likewise */
 	int64_t *mails; /* ids of its notifications when new, of the internal destination
 			   for mails, all due now (none of a digest); finish frees */
 	size_t mail_count;

@@ -95,11 +95,15 @@ static void wake_relay(void *ctx)
 		uv_idle_start(&daemon->relay_soon, on_relay_soon);
 }
 
-static void accepted(void *ctx, int64_t destination, int64_t delivery)
+static void accepted(
+	void *ctx, int64_t destination, int64_t delivery, struct claimed *claimed)
 {
 	struct daemon *daemon = ctx;
 
-	relay_fresh(daemon->relay, destination, delivery);
+	if (claimed)
+		relay_fresh_lead(daemon->relay, destination, claimed);
+	else
+		relay_fresh(daemon->relay, destination, delivery);
 }
 
 static void settled(void *ctx, const struct relay_settled *what)

@@ -171,9 +171,35 @@ static void report_mails(const struct request *request, const struct accept_lead
 	int64_t destination = request->set->mail.destination;
 
 	for (size_t i = 0; i < lead->mail_count; i++)
-		options->accepted(options->ctx, destination, lead->mails[i]);
+		options->accepted(options->ctx, destination, lead->mails[i], NULL);
 	if (lead->mail_count == 0 && lead->contact_count > 0)
-		options->accepted(options->ctx, destination, 0);
+		options->accepted(options->ctx, destination, 0, NULL);
+}
+
+/* To the last of its destinations goes the lead itself, to the others a copy. */
+static void report_deliveries(struct request *request, size_t which)
+{
+	const struct intake_options *options = &request->intake->options;
+	const struct accept_lead *kept = &request->leads[which];
+	struct lead *lead = &request->parsed.leads[which];
+
+	for (size_t i = 0; i < kept->destination_count; i++) {
+		struct claimed claimed = {.delivery = kept->deliveries[i],
+			.lead_seq = kept->seq,
+			.due_at = request->job.now,
+			.age_from = kept->ages[i],
+			.lead = *lead};
+		bool last = i + 1 == kept->destination_count, copied = true;
+
+		if (last)
+			*lead = LEAD_INIT;
+		else
+			copied = lead_copy(&claimed.lead, lead, NULL) == ERR_OK;
+		options->accepted(options->ctx, kept->destinations[i], claimed.delivery,
+			copied ? &claimed : NULL);
+		if (copied)
+			claimed_finish(&claimed);
+	}
 }
 
 static void report_stored(struct request *request)
@@ -192,9 +218,7 @@ static void report_stored(struct request *request)
 				request->job.quarantine);
 		if (lead->result != ACCEPT_NEW || !lead->deliveries || !options->accepted)
 			continue;
-		for (size_t d = 0; d < lead->destination_count; d++)
-			options->accepted(
-				options->ctx, lead->destinations[d], lead->deliveries[d]);
+		report_deliveries(request, i);
 		report_mails(request, lead);
 	}
 }

@@ -254,6 +254,17 @@ void relay_fresh(struct relay *relay, int64_t destination, int64_t delivery)
 	relay_wake(relay);
 }
 
+void relay_fresh_lead(struct relay *relay, int64_t destination, struct claimed *claimed)
+{
+	struct lane *lane = lane_find_id(relay, destination);
+
+	if (!lane)
+		return;
+	if (!window_take(lane, claimed))
+		window_fresh(lane, claimed->delivery);
+	relay_wake(relay);
+}
+
 void relay_refresh(struct relay *relay, int64_t destination)
 {
 	struct lane *lane;

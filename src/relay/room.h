@@ -30,6 +30,7 @@
 #define SOON_MS 1000 /* before looking again for what is under way or took no memory */
 #define FRESH_RING 256
 #define SPARE_TASKS_MAX 64
+#define FRESH_ROOM 1024
 #define WINDOW_BYTES (2 * 1024 * 1024)
 
 struct lane;
@@ -217,6 +218,8 @@ void window_refill(struct lane *lane, int64_t now);
 struct entry *window_next(struct lane *lane);
 int window_count(const struct lane *lane);
 void window_fresh(struct lane *lane, int64_t delivery);
+/* Moves *claimed into the window; false: no room now, or others are before it. */
+bool window_take(struct lane *lane, struct claimed *claimed);
 /* Something was added; what, is for the outbox to say. */
 void window_news(struct lane *lane);
 /* A delivery was put off until due_at. */

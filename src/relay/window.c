@@ -1,7 +1,8 @@
 /*
  * The window: deliveries claimed from the outbox that wait their turn in memory.
  *
- * Three streams feed it: what was accepted a moment ago (its ids come by relay_fresh),
+ * Three streams feed it: what was accepted a moment ago (it comes by relay_fresh_lead as
+ * it was stored, or, when the window was full, its id in a ring that is claimed later),
  * what was never tried (oldest first), and what is due again. The first has room of its
  * own; the other two share theirs in halves, and one gets all of it while the other has
  * nothing. They are served by turns, so that two of three sendings go to leads never
@@ -25,11 +26,6 @@
 static int window_size(const struct lane *lane)
 {
 	return lane->health.limit * 4 > 64 ? lane->health.limit * 4 : 64;
-}
-
-static int fresh_size(const struct lane *lane)
-{
-	return window_size(lane) / 4;
 }
 
 int window_count(const struct lane *lane)
@@ -150,6 +146,27 @@ void window_fresh(struct lane *lane, int64_t delivery)
 	lane->none_waiting = false;
 }
 
+/* Who was accepted before it and waits to be claimed goes first; half of the memory is
+ * for retries and the backlog. */
+bool window_take(struct lane *lane, struct claimed *claimed)
+{
+	struct stream *stream = &lane->streams[STREAM_FRESH];
+	struct entry *entry;
+
+	if (!lane_may_start(lane) || lane->health.state != HEALTH_OPEN ||
+		lane->fresh_count > 0 || lane->claims[STREAM_FRESH].busy ||
+		stream->count >= FRESH_ROOM || lane->bytes >= WINDOW_BYTES / 2 ||
+		entry_find(lane, claimed->delivery))
+		return false;
+	entry = entry_add(lane, claimed);
+	if (!entry)
+		return false;
+	DL_APPEND(stream->waiting, entry);
+	stream->count++;
+	lane->none_waiting = false;
+	return true;
+}
+
 /* What waits is claimed anew; who was fresh is still so. */
 void window_clear(struct lane *lane)
 {
@@ -230,7 +247,7 @@ static int room_for(const struct lane *lane, int kind, int64_t now)
 	int size = window_size(lane);
 
 	if (kind == STREAM_FRESH)
-		return fresh_size(lane) - streams[kind].count;
+		return FRESH_ROOM - streams[kind].count;
 	if (!is_empty(lane, other, now))
 		return size / 2 - streams[kind].count;
 	return size - streams[kind].count - streams[other].count;
@@ -312,8 +329,7 @@ void window_refill(struct lane *lane, int64_t now)
 {
 	for (int kind = 0; kind < STREAMS; kind++) {
 		int room = room_for(lane, kind, now);
-		int full =
-			kind == STREAM_FRESH ? fresh_size(lane) : window_size(lane) / 2;
+		int full = window_size(lane) / (kind == STREAM_FRESH ? 4 : 2);
 
 		if (!relay_store_ready(lane->relay) || lane->bytes >= WINDOW_BYTES)
 			return;

@@ -158,12 +158,17 @@ static enum err_code deliveries_add(struct db *db, struct accept_lead *item, int
 	enum err_code code = ERR_OK;
 
 	item->deliveries =
-		calloc(item->destination_count + 1, sizeof(item->deliveries[0]));
+		calloc(item->destination_count + 1, 2 * sizeof(item->deliveries[0]));
 	if (!item->deliveries)
 		return err_set(err, ERR_NOMEM, "storing a lead: out of memory");
-	for (size_t i = 0; i < item->destination_count && code == ERR_OK; i++)
+	item->ages = item->deliveries + item->destination_count;
+	for (size_t i = 0; i < item->destination_count && code == ERR_OK; i++) {
 		code = delivery_add(
 			db, seq, item->destinations[i], now, &item->deliveries[i], err);
+		if (code == ERR_OK)
+			code = db_open_ms(
+				db, item->destinations[i], now, &item->ages[i], err);
+	}
 	return code;
 }
 
@@ -227,6 +232,7 @@ enum err_code lead_keep(struct db *db, const struct keeping *keeping,
 	db->last_seq = seq;
 	item->result = keeping->quarantine ? ACCEPT_QUARANTINED : ACCEPT_NEW;
 	item->id = item->lead.id;
+	item->seq = seq;
 	return ERR_OK;
 }
 
@@ -251,7 +257,7 @@ bool item_unusable(const struct accept_lead *item, bool quarantine)
 void item_reset(struct accept_lead *item)
 {
 	free(item->deliveries);
-	item->deliveries = NULL;
+	item->deliveries = item->ages = NULL;
 	free(item->mails);
 	item->mails = NULL;
 	item->mail_count = 0;

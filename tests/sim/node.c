@@ -252,11 +252,15 @@ static void on_health(void *ctx, bool working, const char *text)
 	tell(ctx, "store %s: %s", working ? "works" : "fails", text);
 }
 
-static void on_accepted(void *ctx, int64_t destination, int64_t delivery)
+static void on_accepted(
+	void *ctx, int64_t destination, int64_t delivery, struct claimed *claimed)
 {
 	struct sim *sim = ctx;
 
-	relay_fresh(sim->node.relay, destination, delivery);
+	if (claimed)
+		relay_fresh_lead(sim->node.relay, destination, claimed);
+	else
+		relay_fresh(sim->node.relay, destination, delivery);
 }
 
 /* ---- start ---- */

@@ -116,6 +116,7 @@ static void accept_leads(struct store *store, struct job_accept *job)
 			lead->deliveries =
 				calloc(lead->destination_count, sizeof(int64_t));
 			lead->deliveries[0] = 77;
+			lead->ages = lead->deliveries;
 		}
 		if (lead->result == ACCEPT_NEW && lead->contact_count > 0 &&
 			job->digest_ms == 0) {
@@ -190,10 +191,12 @@ struct fixture {
 	char problem[256];
 };
 
-static void on_accepted(void *ctx, int64_t destination, int64_t delivery)
+static void on_accepted(
+	void *ctx, int64_t destination, int64_t delivery, struct claimed *claimed)
 {
 	struct fixture *f = ctx;
 
+	assert_true((claimed == NULL) == (destination == MAIL_ID));
 	if (destination == MAIL_ID) {
 		f->mails += delivery > 0;
 		f->later += delivery == 0;
@@ -203,6 +206,12 @@ static void on_accepted(void *ctx, int64_t destination, int64_t delivery)
 	f->accepted++;
 	f->accepted_destination = destination;
 	f->accepted_delivery = delivery;
+	/* taken as the relay would: nothing of intake's may be missed afterwards */
+	assert_int_equal(claimed->delivery, delivery);
+	assert_int_equal(claimed->age_from, delivery);
+	assert_non_null(claimed->lead.source);
+	lead_finish(&claimed->lead);
+	claimed->lead = LEAD_INIT;
 }
 
 static void on_wrong_token(void *ctx, const char *source, int64_t count)

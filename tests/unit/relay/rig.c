@@ -529,6 +529,18 @@ void rig_close(struct rig *rig)
 		free(rig->mails[i].message);
 }
 
+static void hand_over(struct rig *rig, const struct accept_lead *one, int which)
+{
+	struct claimed claimed = {.delivery = one->deliveries[which],
+		.lead_seq = one->seq,
+		.due_at = rig->wall,
+		.age_from = one->ages[which]};
+
+	assert_int_equal(lead_copy(&claimed.lead, &one->lead, NULL), ERR_OK);
+	relay_fresh_lead(rig->relay, rig->ids[which], &claimed);
+	claimed_finish(&claimed);
+}
+
 static void accept_one(struct rig *rig, int destinations, bool fresh, const char *contact,
 	int64_t digest_ms)
 {
@@ -556,7 +568,7 @@ static void accept_one(struct rig *rig, int destinations, bool fresh, const char
 	rig->seen[rig->accepted] = 0;
 	rig->leads[rig->accepted++] = one.lead.id;
 	for (int i = 0; fresh && i < destinations; i++)
-		relay_fresh(rig->relay, rig->ids[i], one.deliveries[i]);
+		hand_over(rig, &one, i);
 	if (fresh && contact)
 		relay_fresh(
 			rig->relay, rig->mail_id, one.mail_count > 0 ? one.mails[0] : 0);
