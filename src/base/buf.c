@@ -68,17 +68,26 @@ void buf_addc(struct buf *buf, char c)
 	buf->data[buf->len] = '\0';
 }
 
+/* Written where it belongs; a second time when there was not room enough. */
 void buf_addf(struct buf *buf, const char *fmt, ...)
 {
 	va_list args;
 	va_list again;
+	size_t room;
 	int len;
 
+	if (!buf_reserve(buf, 0))
+		return;
+	room = buf->cap - buf->len;
 	va_start(args, fmt);
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, args);
+	len = vsnprintf(buf->data + buf->len, room, fmt, args);
+	if (len < 0 || (size_t)len >= room)
+		buf->data[buf->len] = '\0';
 	if (len < 0)
 		buf->failed = true;
+	else if ((size_t)len < room)
+		buf->len += (size_t)len;
 	else if (buf_reserve(buf, (size_t)len)) {
 		vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, again);
 		buf->len += (size_t)len;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define JSON_TYPE "application/json"
+#define ANSWER_ROOM 100 /* for most of them */
 
 /* ---- success ---- */
 
@@ -31,6 +32,7 @@ static void answer_one(struct request *request)
 	} else if (lead->result == ACCEPT_QUARANTINED) {
 		word = "quarantined";
 	}
+	buf_reserve(&body, ANSWER_ROOM);
 	buf_addf(&body, "{\"id\":\"%s\",\"status\":\"%s\"}\n", uuid_text(&lead->id, id),
 		word);
 	reply_json(request->in, status, &body);

@@ -56,7 +56,8 @@ static const struct {
 int marketplace_field(const char *folded)
 {
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(names[i].folded, folded) == 0)
+		if (names[i].folded[0] == folded[0] &&
+			strcmp(names[i].folded, folded) == 0)
 			return (int)names[i].field;
 	}
 	return -1;

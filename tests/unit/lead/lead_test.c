@@ -99,6 +99,12 @@ static void the_marker_makes_a_test_lead(void **state)
 	set(&lead, FIELD_DESCRIPTION, "see msft_test_1");
 	lead_mark_test(&lead);
 	assert_true(lead.test);
+	set(&lead, FIELD_DESCRIPTION, "__ MSFT_TES, MS_FT_TEST, SFT_TEST, _MSFT_test?");
+	lead_mark_test(&lead);
+	assert_true(lead.test);
+	set(&lead, FIELD_DESCRIPTION, "FT_TEST __ MSFT_TES, MS_FT_TEST, SFT_TEST, MSFT_");
+	lead_mark_test(&lead);
+	assert_false(lead.test);
 	lead_finish(&lead);
 }
 

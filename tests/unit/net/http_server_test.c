@@ -471,6 +471,38 @@ static void long_lines_and_headers_have_their_status(void **state)
 	buf_finish(&request);
 }
 
+/* Also behind another request, whose memory it gets. */
+static void the_largest_head_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct buf request = BUF_INIT;
+	size_t line;
+
+	buf_adds(&request, "POST /");
+	while (request.len < 8 * 1024 - 11)
+		buf_addc(&request, 'a');
+	buf_adds(&request, " HTTP/1.1\r\n");
+	line = request.len;
+	buf_adds(&request, "Host: x\r\nContent-Length: 900\r\n");
+	for (int i = 0; i < 98; i++) {
+		buf_addf(&request, "X-%02d: ", i);
+		for (int c = 0; c < 326; c++)
+			buf_addc(&request, 'v');
+		buf_adds(&request, "\r\n");
+	}
+	buf_adds(&request, "\r\n");
+	assert_in_range(request.len - line, 32 * 1024 - 200, 32 * 1024);
+	for (int i = 0; i < 900; i++)
+		buf_addc(&request, 'b');
+	expect(exchange(f, POST "Content-Length: 1\r\n\r\nb", 1), "HTTP/1.1 200 OK");
+	for (int i = 0; i < 3; i++)
+		expect(exchange(f, buf_str(&request), 1), "HTTP/1.1 200 OK");
+	assert_int_equal(f->bodies, 4);
+	raw_close(&f->client);
+	expect(exchange(f, buf_str(&request), 1), "HTTP/1.1 200 OK");
+	buf_finish(&request);
+}
+
 static void a_large_body_is_413(void **state)
 {
 	struct fixture *f = *state;
@@ -845,6 +877,7 @@ int main(void)
 		T(what_the_library_refuses_itself_is_refused_too),
 		T(a_nul_in_the_head_is_refused),
 		T(long_lines_and_headers_have_their_status),
+		T(the_largest_head_is_taken),
 		T(a_large_body_is_413),
 		T(a_large_chunked_body_is_413_or_closed),
 		T(the_handler_can_lower_the_limit),
