@@ -50,6 +50,7 @@ STATUS=$(curl -s -o "$DIR/answer" -w '%{http_code}' "$RELAY/in/website/website-t
 
 # Raw: what a well-behaved client cannot send. The connection closes, and nothing is taken twice.
 raw() { # REQUEST (printf format): the whole answer. It is read from the start: a close with bytes unread overtakes who comes late.
+	trap '' PIPE # printf writes line by line: the answer and its close may come before the last one
 	for _ in 1 2 3 4 5; do
 		exec 3<>"/dev/tcp/$host/$port"
 		timeout 20 cat <&3 >"$DIR/answer" 2>/dev/null &
