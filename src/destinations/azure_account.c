@@ -113,7 +113,10 @@ static enum err_code take_endpoint(struct azure_account *account, const char *ke
 			"https://, or set allow_plain: true",
 			key);
 	account->endpoint = strndup(text, len);
-	return account->endpoint ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+	if (!account->endpoint)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	memcpy(account->endpoint, https ? "https" : "http", https ? 5 : 4); /* HTTPS:// */
+	return ERR_OK;
 }
 
 /* ---- shared access signatures ---- */
