@@ -19,7 +19,9 @@
 
 #define GRACE (30 * MINUTE)       /* what was under way when an order came */
 #define UNSTORED_MS (30 * SECOND) /* a slow store takes no longer */
-#define PROMPT_MS (8 * MINUTE)    /* a few before it, and one of them slow */
+#define UNNOTICED_MS \
+	(10 * SECOND) /* nor a step of the clock: a look each 4 s, then it is stored */
+#define PROMPT_MS (8 * MINUTE) /* a few before it, and one of them slow */
 
 static int destination_find(const char *name)
 {
@@ -76,15 +78,26 @@ void oracle_created(struct known *known, int destination)
 	known->to[destination].under_way--;
 }
 
-/* What it heard a moment ago, or could not write, it does not know any more. */
+/* What it heard a moment ago, or could not write, it does not know any more; and the end
+ * of a pause, which is a time of day, is wrong when the clock stepped unseen. */
 static void forget_pauses(struct sim *sim)
 {
+	bool stepped = sim->stepped_at > 0 && sim->mono - sim->stepped_at < UNNOTICED_MS;
+
 	for (int d = 0; d < DESTINATIONS; d++) {
 		struct peer *peer = &sim->peers[d];
 
-		if (!sim->node.store_well || sim->mono - peer->closed_at < UNSTORED_MS)
+		if (!sim->node.store_well || stepped ||
+			sim->mono - peer->closed_at < UNSTORED_MS)
 			peer->closed_until = 0;
 	}
+}
+
+void oracle_clock_stepped(struct sim *sim)
+{
+	sim->stepped_at = sim->mono;
+	if (!sim->node.up)
+		forget_pauses(sim);
 }
 
 void oracle_excuse(struct sim *sim)
