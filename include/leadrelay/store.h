@@ -112,9 +112,10 @@ struct store_job { /* embedded first in every job below; kept by its owner until
 	struct err err;
 	struct store_job *next;      /* the queue's */
 	struct store_waiter *waiter; /* the queue's: who blocks in store_call */
+	bool brings_more; /* set by prepare: whoever hears of it sends the next at once */
 };
 
-/* Every job starts zeroed; its prepare function sets run and committed (and nothing
+/* Every job starts zeroed; its prepare function sets the parts named above (and nothing
  * else), before or after the caller fills in the rest. finish frees what the job added to
  * itself. A run may happen more than once before the job is done: outputs are set anew
  * each time. */

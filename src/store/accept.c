@@ -195,6 +195,7 @@ static enum err_code accept_run(struct store_job *base, struct db *db, struct er
 void job_accept_prepare(struct job_accept *job)
 {
 	job->job.run = accept_run;
+	job->job.brings_more = true;
 	job->job.committed = NULL;
 }
 

@@ -18,7 +18,7 @@
 
 #define BATCH_JOBS 512
 #define CHECKPOINT_AGAIN_MS 1000
-#define ANSWERS_PER_TURN 32 /* handed back before the loop looks at its sockets again */
+#define ANSWERS_PER_TURN 16 /* to senders, before the loop looks at its sockets again */
 
 /* ---- batches ---- */
 
@@ -104,18 +104,16 @@ static void run_batch(struct store *store, struct job_list *batch)
 		disk_checkpoint(store);
 }
 
-/* Takes up to max jobs off the head of *from; whether some are left. */
-static bool take_jobs(struct job_list *out, struct job_list *from, int max)
+static void take_batch(struct store *store, struct job_list *out)
 {
-	struct store_job *rest = from->head;
+	struct store_job *job = store->queue.head;
 
 	*out = (struct job_list){0};
-	while (rest && max-- > 0)
-		rest = rest->next;
-	job_list_append_all(out, from);
-	if (rest)
-		job_list_cut(out, rest, from);
-	return rest != NULL;
+	for (int i = 0; job && i < BATCH_JOBS; i++)
+		job = job->next;
+	job_list_append_all(out, &store->queue);
+	if (job)
+		job_list_cut(out, job, &store->queue);
 }
 
 /* ---- the thread ---- */
@@ -157,7 +155,7 @@ static enum work wait_for_work(struct store *store, struct job_list *batch)
 			break;
 	}
 	if (work == WORK_JOBS)
-		take_jobs(batch, &store->queue, BATCH_JOBS);
+		take_batch(store, batch);
 	uv_mutex_unlock(&store->mutex);
 	return work;
 }
@@ -215,6 +213,21 @@ static void tell_health(struct store *store)
 			working ? "the store can be written again" : failure.text);
 }
 
+/* Takes jobs off the done ones up to the max-th that brings more; whether some are left.
+ * The others cost little, and behind them somebody waits for an answer. */
+static bool take_answers(struct job_list *out, struct job_list *from, int max)
+{
+	struct store_job *rest = from->head;
+
+	*out = (struct job_list){0};
+	for (; rest && max > 0; rest = rest->next)
+		max -= rest->brings_more;
+	job_list_append_all(out, from);
+	if (rest)
+		job_list_cut(out, rest, from);
+	return rest != NULL;
+}
+
 /* Whether more are to be called. */
 static bool call_done(struct store *store, int max)
 {
@@ -223,7 +236,7 @@ static bool call_done(struct store *store, int max)
 	bool more;
 
 	uv_mutex_lock(&store->mutex);
-	more = take_jobs(&done, &store->done, max);
+	more = take_answers(&done, &store->done, max);
 	uv_mutex_unlock(&store->mutex);
 	for (struct store_job *job = done.head; job; job = next) {
 		next = job->next;
@@ -380,7 +393,7 @@ size_t store_step(struct store *store)
 		return 0;
 	if (!store->db)
 		disk_reopen(store);
-	take_jobs(&batch, &store->queue, BATCH_JOBS);
+	take_batch(store, &batch);
 	for (struct store_job *job = batch.head; job; job = job->next)
 		count++;
 	if (count > 0)
