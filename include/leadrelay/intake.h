@@ -73,12 +73,12 @@ struct intake_options {
 	 * LEAD_INIT); NULL: of a notification, or out of memory */
 	void (*accepted)(void *ctx, int64_t destination, int64_t delivery,
 		struct claimed *claimed);
-	/* wrong tokens at a known source: at once, then grouped per 5 minutes. source
-	 * name; how many since the last call */
 	/* each lead of a body whose commit succeeded; of a duplicate the first lead's id.
 	 * May be NULL */
 	void (*took)(void *ctx, const char *source, const struct uuid *lead,
 		enum accept_result result);
+	/* wrong tokens at a known source: at once, then grouped per 5 minutes. source
+	 * name; how many since the last call */
 	void (*wrong_token)(void *ctx, const char *source, int64_t count);
 	void (*quarantined)(void *ctx, const char *source, const struct uuid *lead,
 		const char *problem);

@@ -1,5 +1,6 @@
 #include "leadrelay/json.h"
 
+#include "hex.h"
 #include "json_bytes.h"
 #include "leadrelay/buf.h"
 #include "utf8.h"
@@ -82,8 +83,8 @@ static size_t take_control(const char *at, char *out)
 
 	if (strncmp(at, "u00", 3) != 0)
 		return 0;
-	high = json_hex_value(at[3]);
-	low = high < 0 ? -1 : json_hex_value(at[4]);
+	high = hex_value(at[3]);
+	low = high < 0 ? -1 : hex_value(at[4]);
 	if (low < 0 || high > 1 || (high == 0 && low == 0))
 		return 0;
 	*out = (char)(high << 4 | low);

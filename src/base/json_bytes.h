@@ -42,15 +42,4 @@ static inline size_t json_plain_run(const char *bytes, size_t len)
 	return run;
 }
 
-static inline int json_hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 #endif

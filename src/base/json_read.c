@@ -5,6 +5,7 @@
  */
 #include "leadrelay/json.h"
 
+#include "hex.h"
 #include "json_bytes.h"
 #include "leadrelay/buf.h"
 #include "utf8.h"
@@ -171,7 +172,7 @@ static bool take_hex(struct reading *reading, uint32_t *out)
 {
 	*out = 0;
 	for (int i = 0; i < 4; i++) {
-		int digit = json_hex_value(peek(reading));
+		int digit = hex_value(peek(reading));
 
 		if (digit < 0)
 			return fail_at(reading, reading->at, "four hexadecimal digits");

@@ -1,3 +1,4 @@
+#include "hex.h"
 #include "leadrelay/buf.h"
 #include "leadrelay/text.h"
 
@@ -51,17 +52,6 @@ void form_add(struct buf *out, const char *name, const char *value)
 	form_encode(out, name);
 	buf_addc(out, '=');
 	form_encode(out, value ? value : "");
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static bool well_formed(const char *text, size_t len)

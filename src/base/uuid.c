@@ -1,8 +1,8 @@
+#include "hex.h"
 #include "leadrelay/uuid.h"
 
 #include "leadrelay/clock.h"
 
-#include <ctype.h>
 #include <string.h>
 
 /*
@@ -117,14 +117,6 @@ char *uuid_text(const struct uuid *uuid, char out[UUID_TEXT_SIZE])
 	}
 	*at = '\0';
 	return out;
-}
-
-static int hex_value(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *found = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
-
-	return found ? (int)(found - digits) : -1;
 }
 
 bool uuid_parse(const char *text, struct uuid *out)

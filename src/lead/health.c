@@ -288,7 +288,8 @@ static int hear_of_pause(struct health *health, const struct news *news)
 {
 	int64_t until = news->now + news->outcome->wait_ms;
 
-	if (news->outcome->kind != OUTCOME_THROTTLED || until <= health->next_at)
+	if (news->outcome->kind != OUTCOME_THROTTLED || news->outcome->wait_ms <= 0 ||
+		until <= health->next_at)
 		return HEALTH_SAME;
 	health->probe_passed = false;
 	health->next_at = until;

@@ -146,23 +146,29 @@ void window_fresh(struct lane *lane, int64_t delivery)
 	lane->none_waiting = false;
 }
 
+/* Moves *claimed behind those that wait; false: out of memory. */
+static bool stream_add(struct lane *lane, struct stream *stream, struct claimed *claimed)
+{
+	struct entry *entry = entry_add(lane, claimed);
+
+	if (!entry)
+		return false;
+	DL_APPEND(stream->waiting, entry);
+	stream->count++;
+	return true;
+}
+
 /* Who was accepted before it and waits to be claimed goes first; half of the memory is
  * for retries and the backlog. */
 bool window_take(struct lane *lane, struct claimed *claimed)
 {
 	struct stream *stream = &lane->streams[STREAM_FRESH];
-	struct entry *entry;
 
 	if (!lane_may_start(lane) || lane->health.state != HEALTH_OPEN ||
 		lane->fresh_count > 0 || lane->claims[STREAM_FRESH].busy ||
 		stream->count >= FRESH_ROOM || lane->bytes >= WINDOW_BYTES / 2 ||
-		entry_find(lane, claimed->delivery))
+		entry_find(lane, claimed->delivery) || !stream_add(lane, stream, claimed))
 		return false;
-	entry = entry_add(lane, claimed);
-	if (!entry)
-		return false;
-	DL_APPEND(stream->waiting, entry);
-	stream->count++;
 	lane->none_waiting = false;
 	return true;
 }
@@ -353,20 +359,12 @@ void window_seek_candidate(struct lane *lane, int64_t now)
 static bool take_item(struct lane *lane, int kind, struct claimed *item)
 {
 	struct stream *stream = &lane->streams[kind];
-	struct entry *entry;
 
 	if (kind != STREAM_FRESH) {
 		stream->after_due = item->due_at;
 		stream->after_id = item->delivery;
 	}
-	if (entry_find(lane, item->delivery))
-		return true;
-	entry = entry_add(lane, item);
-	if (!entry)
-		return false;
-	DL_APPEND(stream->waiting, entry);
-	stream->count++;
-	return true;
+	return entry_find(lane, item->delivery) || stream_add(lane, stream, item);
 }
 
 static void stream_read(struct lane *lane, struct claim *claim)

@@ -270,8 +270,8 @@ static enum err_code check_wal(const struct db_options *options, struct err *err
 	return code;
 }
 
-/* SQLite's statistics of memory take a lock in every allocation, and nobody reads them:
- * a tenth of what a lead costs. */
+/* SQLite's statistics of memory take a lock in every allocation, and nobody reads them.
+ */
 static void set_up_sqlite(void)
 {
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);

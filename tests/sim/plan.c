@@ -80,7 +80,8 @@ static void step_clock(struct sim *sim, int64_t unused)
 		by = -by;
 	sim->wall_offset += by;
 	sim->jumped_ms += by < 0 ? -by : by;
-	oracle_clock_stepped(sim);
+	if (by > 0) /* set back, a pause only lasts longer */
+		oracle_clock_stepped(sim);
 	if (!sim->node.up && by < 0)
 		sim->set_back_down_ms -= by;
 	sim->tallies.jumps++;

@@ -198,7 +198,7 @@ struct sim {
 
 	int64_t mono, wall_offset, wall_max;
 	int64_t jumped_ms;        /* all steps of the clock, added up */
-	int64_t stepped_at;       /* the last of them (mono) */
+	int64_t stepped_at;       /* the last one forward (mono) */
 	int64_t set_back_down_ms; /* the clock was set back while no relay ran */
 	bool inside;              /* an order goes on while the relay does */
 	bool held_all[DESTINATIONS];
@@ -324,8 +324,8 @@ void oracle_create(struct sim *sim, int destination, struct known *known);
  */
 struct known *oracle_meet(struct sim *sim, const struct uuid *id, int body, int part);
 void oracle_created(struct known *known, int destination); /* answered, or cancelled */
-void oracle_excuse(struct sim *sim); /* what was under way may come again */
-void oracle_clock_stepped(struct sim *sim);
+void oracle_excuse(struct sim *sim);            /* what was under way may come again */
+void oracle_clock_stepped(struct sim *sim);     /* forward */
 int64_t oracle_patience(const struct sim *sim); /* until all must be delivered */
 
 /* ---- run.c ---- */

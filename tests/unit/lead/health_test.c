@@ -255,6 +255,23 @@ static void a_pause_that_was_asked_for_on_the_way_holds_a_parked_one(void **stat
 	assert_true(health_probe_due(&health, START + 1000 + 2 * INTERVAL));
 }
 
+static void without_a_pause_what_was_on_the_way_says_nothing(void **state)
+{
+	struct health health = fresh();
+	struct outcome vague = throttled;
+	unsigned epoch = health.epoch;
+
+	(void)state;
+	vague.wait_ms = -1;
+	hear(&health, &unauthorized, 1, START);
+	hear(&health, &delivered, 0, START + INTERVAL);
+	assert_true(health.probe_passed);
+	assert_int_equal(health_outcome(&health, &rule, &vague, 2, epoch,
+				 START + INTERVAL + 1, &entropy),
+		HEALTH_SAME);
+	assert_true(health.probe_passed);
+}
+
 static void throttling_without_a_usable_wait_follows_the_retry_rule(void **state)
 {
 	struct health health = fresh();
@@ -467,6 +484,7 @@ int main(void)
 		cmocka_unit_test(parking_does_not_shorten_the_pause_it_falls_into),
 		cmocka_unit_test(
 			a_pause_that_was_asked_for_on_the_way_holds_a_parked_one),
+		cmocka_unit_test(without_a_pause_what_was_on_the_way_says_nothing),
 		cmocka_unit_test(throttling_without_a_usable_wait_follows_the_retry_rule),
 		cmocka_unit_test(a_refused_credential_parks_and_is_asked_every_interval),
 		cmocka_unit_test(stragglers_tell_the_operator_nothing_again),
