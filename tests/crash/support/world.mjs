@@ -209,9 +209,23 @@ ${more}`, { mode: 0o600 });
 		if (unarchived.length) wrong.push(`not archived: ${unarchived.slice(0, 5)}`);
 		if (phantoms.length) wrong.push('phantoms');
 		if (records.length !== emails.size) wrong.push('a lead became two records');
-		if (row.delivered !== records.length) wrong.push(`the relay counts ${row.delivered} delivered, the CRM ${records.length} records`);
+		if (row.delivered !== records.length) {
+			wrong.push(`the relay counts ${row.delivered} delivered, the CRM ${records.length} records; what they differ in:`);
+			wrong.push(...this.differences(inCrm));
+		}
 		if (check.status !== 0) wrong.push(`leadctl check: ${check.out}${check.err}`);
 		return { wrong, records, row };
+	}
+
+	// What the CRM has and the relay does not hold for delivered, and the other way round: the relay's own words about each.
+	differences(inCrm) {
+		const listed = this.ctl('--json', 'list', '--state', 'delivered', '--destination', 'crm', '--limit', '0').out;
+		const delivered = new Set(listed.split('\n').filter(Boolean).map((line) => JSON.parse(line).id));
+		const ids = [...inCrm.keys()].filter((id) => !delivered.has(id)).concat([...delivered].filter((id) => !inCrm.has(id)));
+		return ids.slice(0, 5).map((id) => {
+			const shown = this.ctl('show', id);
+			return `${id} ${inCrm.get(id) ?? 'not in the CRM'}: ${shown.out}${shown.err}`;
+		});
 	}
 }
 
