@@ -1,5 +1,5 @@
-#include "hex.h"
 #include "leadrelay/uuid.h"
+#include "hex.h"
 
 #include "leadrelay/clock.h"
 
