@@ -1,6 +1,6 @@
 #include "leadrelay/uuid.h"
-#include "hex.h"
 
+#include "hex.h"
 #include "leadrelay/clock.h"
 
 #include <string.h>
