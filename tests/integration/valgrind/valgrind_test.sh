@@ -7,7 +7,7 @@ READY_SECONDS=60
 CRM_TIMEOUT=20s
 start_crm
 write_config
-start_relay valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,possible \
+start_relay valgrind --soname-synonyms='somalloc=libmimalloc*' --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,possible \
 	--errors-for-leak-kinds=definite,possible --log-file="$DIR/valgrind.log"
 for n in 1 2 3 4 5; do accept_lead "v$n@example.com"; done
 wait_until 60 "the leads are delivered" nothing_waits
