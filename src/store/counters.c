@@ -41,8 +41,7 @@ static void add_up(struct job_counters *job)
 		const struct destination_row *row = &job->destinations[i];
 
 		if (!destination_is_mail(row))
-			job->difference += row->accepted - row->pending - row->held -
-					   row->delivered - row->dead - row->discarded;
+			job->difference += destination_difference(row);
 	}
 }
 

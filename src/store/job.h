@@ -78,5 +78,7 @@ enum err_code read_sources(
 	struct db *db, struct source_row **out, size_t *count_out, struct err *err);
 /* The internal one: no lead goes there. */
 bool destination_is_mail(const struct destination_row *row);
+/* 0, or the books are wrong. */
+int64_t destination_difference(const struct destination_row *row);
 
 #endif

@@ -65,6 +65,12 @@ bool destination_is_mail(const struct destination_row *row)
 	return strcmp(row->name, MAIL_DESTINATION) == 0;
 }
 
+int64_t destination_difference(const struct destination_row *row)
+{
+	return row->accepted - row->pending - row->held - row->delivered - row->dead -
+	       row->discarded;
+}
+
 static void read_destination(sqlite3_stmt *stmt, struct destination_row *row)
 {
 	row->id = sqlite3_column_int64(stmt, 0);

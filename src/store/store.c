@@ -22,9 +22,7 @@ static void warn_of_difference(struct store *store, struct err *err)
 	if (read_destinations(store->db, &rows, &count, err) != ERR_OK)
 		return;
 	for (size_t i = 0; i < count; i++)
-		if (rows[i].accepted != rows[i].pending + rows[i].held +
-						rows[i].delivered + rows[i].dead +
-						rows[i].discarded)
+		if (destination_difference(&rows[i]) != 0)
 			log_error("the accounting has a difference; see leadctl check",
 				"destination", rows[i].name, NULL);
 	free(rows);

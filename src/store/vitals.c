@@ -42,8 +42,7 @@ static enum err_code take_all(struct db *db, struct job_vitals *job,
 		take(&job->destinations[job->destination_count], row);
 		code = read_died(db, &job->destinations[job->destination_count++], err);
 		if (!destination_is_mail(row))
-			job->difference += row->accepted - row->pending - row->held -
-					   row->delivered - row->dead - row->discarded;
+			job->difference += destination_difference(row);
 	}
 	return code;
 }
