@@ -286,7 +286,7 @@ static struct zone_span span_at(const struct zone *zone, int64_t seconds)
 
 static int64_t floor_seconds(int64_t ms)
 {
-	return (ms >= 0 ? ms : ms - 999) / 1000;
+	return ms / 1000 - (ms % 1000 < 0);
 }
 
 static int64_t to_ms(int64_t seconds)

@@ -74,7 +74,9 @@ static void the_table_says_the_offset(void **state)
 	assert_int_equal(zone_local(zone, 999999), 999999 + 3600000);
 	assert_int_equal(zone_local(zone, 1000000), 1000000 + 7200000);
 	assert_int_equal(zone_local(zone, -1), 3600000 - 1);
+	assert_int_equal(zone_local(zone, -1000), 3600000 - 1000);
 	assert_true(zone_span_at(zone, 0).start == INT64_MIN);
+	assert_true(zone_span_at(zone, INT64_MIN).end == 1000000);
 	assert_true(zone_span_at(zone, 0).end == 1000000);
 	assert_true(zone_span_at(zone, 1000000).end == INT64_MAX);
 	zone_destroy(zone);
