@@ -256,15 +256,21 @@ static bool check_identity(struct parsing *parsing)
 	return parse_fail(parsing->out, 422, "%s", person);
 }
 
-/* Constants identify nobody: they come after the question. */
-bool normalise_finish(struct parsing *parsing)
+static bool split_source(struct parsing *parsing)
 {
 	struct err err;
 
-	if (!check_identity(parsing) || !set_constants(parsing))
+	return lead_split_source(parsing->lead, &err) == ERR_OK ||
+	       parse_no_memory(parsing->out);
+}
+
+/* A composite source may hold nothing but its bar. Constants identify nobody: they come
+ * after the question, and may be composite, too. */
+bool normalise_finish(struct parsing *parsing)
+{
+	if (!split_source(parsing) || !check_identity(parsing) ||
+		!set_constants(parsing) || !split_source(parsing))
 		return false;
-	if (lead_split_source(parsing->lead, &err) != ERR_OK)
-		return parse_no_memory(parsing->out);
 	lead_mark_test(parsing->lead);
 	return true;
 }

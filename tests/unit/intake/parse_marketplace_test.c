@@ -123,6 +123,8 @@ static void an_offer_a_source_or_an_action_is_enough(void **state)
 	assert_int_equal(parse(g, "{\"Description\":\"hi\"}"), 422);
 	assert_int_equal(parse(g, "{}"), 422);
 	assert_int_equal(parse(g, "{\"OfferTitle\":\"  \"}"), 422);
+	assert_int_equal(parse(g, "{\"LeadSource\":\"|o\"}"), 0);
+	assert_int_equal(parse(g, "{\"LeadSource\":\" |\"}"), 422);
 }
 
 static void the_test_lead_is_marked(void **state)
