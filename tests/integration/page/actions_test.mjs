@@ -200,6 +200,32 @@ async function quarantine() {
 	said("a quarantined body: edited into a lead, or discarded");
 }
 
+async function allQuarantined() {
+	const named = await post('{"UserDetails": {"Email": "named@example.com", "Phone": {}}, "OfferTitle": "O"}');
+	await post("not even JSON");
+	await page.goto("/#/quarantined");
+	await page.locator(`.lead-list a[href$="${named}"]`).waitFor();
+	await button("Replay…").click();
+	await dialog(page, { title: "Replay 2 bodies?", yes: "Replay 2" });
+	await page.getByText("1 body replayed").waitFor();
+	await becomes(named, "crm", "delivered");
+	await page.locator(`.lead-list a[href$="${named}"]`).waitFor({ state: "detached" });
+	await button("Discard…").click();
+	await dialog(page, { title: "Discard 1 body?", yes: "Discard 1" });
+	await page.getByText("Nothing is quarantined", { exact: true }).waitFor();
+	assert.equal((await ask("status")).quarantined, 0);
+	said("all that is quarantined: replayed what can be, the rest discarded");
+}
+
+async function copyId(id) {
+	await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+	await lead(id);
+	await button("Copy the id").click();
+	await page.getByText("The id is copied").waitFor();
+	assert.equal(await page.evaluate(() => navigator.clipboard.readText()), id);
+	said("an id is copied");
+}
+
 async function personalData() {
 	const id = await accept({ email: "hidden@example.com", last_name: "Verborgen", secret_wish: "hidden wish" });
 	await becomes(id, "crm", "delivered");
@@ -271,6 +297,37 @@ async function notifications() {
 	said("a refused notification is sent again");
 }
 
+async function oneNotification() {
+	const refused = (how) => smtp("behave", { rcpt: { "owner@contoso.com": how } });
+	const sent = () => until("it is sent", async () => (await ask("status")).notifications.dead === 0 && (await ask("status")).notifications.pending === 0);
+	for (const place of ["list", "lead"]) {
+		await refused("550 5.1.1 nobody of that name");
+		const id = await accept({ email: `${place}@example.com` });
+		await until("it is dead", async () => (await ask("status")).notifications.dead === 1);
+		await refused(null);
+		if (place === "list") await page.goto("/#/notifications");
+		else await lead(id);
+		await (place === "list" ? button(`Retry the notification about lead ${id.slice(-12)}…`) : button("Retry the dead…")).click();
+		await dialog(page, { title: "Send refused notifications again?", yes: "Retry" });
+		await sent();
+	}
+	said("one refused notification is sent again, from the list and from its lead");
+}
+
+async function resumeMail() {
+	await order("destinations/(mail)/park", { why: "the mail server is being moved" });
+	await page.goto("/#/notifications");
+	await page.getByText("the mail server is being moved").waitFor();
+	await accept({ email: "unmailed@example.com" });
+	await until("a mail waits", async () => (await ask("status")).notifications.pending === 1);
+	await button("Resume mail…").click();
+	await dialog(page, { title: "Resume mail?", yes: "Resume" });
+	await page.getByText("Mail is resumed").waitFor();
+	await until("it is sent", async () => (await ask("status")).notifications.pending === 0);
+	assert.equal((await ask("status")).mail.state, "open");
+	said("parked mail is resumed");
+}
+
 async function upkeep() {
 	await page.goto("/#/upkeep");
 	await button("Check the outbox").click();
@@ -317,6 +374,17 @@ async function unreachable() {
 	await context.setOffline(false);
 	await page.getByText(/^Connection lost since/).waitFor({ state: "detached" });
 	said("a relay that cannot be reached is told, and found again");
+}
+
+async function showMore() {
+	for (let i = 0; i < 50; i++) await accept({ email: `many${i}@example.com` });
+	await page.goto("/#/leads");
+	await page.getByText("The newest 50, newest first.").waitFor();
+	assert.equal(await page.locator(".lead-line").count(), 50);
+	await page.getByRole("link", { name: "Show more" }).click();
+	await page.waitForFunction(() => document.querySelectorAll(".lead-line").length > 50);
+	assert.match(page.url(), /limit=100/);
+	said("more leads than one page");
 }
 
 // From the top of the page, without a pointer, to a dead letter replayed.
@@ -373,10 +441,15 @@ await allOfADestination();
 await elsewhere();
 await quarantine();
 await search(await personalData());
+await allQuarantined();
+await copyId(id);
 await notifications();
+await oneNotification();
+await resumeMail();
 await upkeep();
 await undisturbed();
 await keyboard();
+await showMore();
 await unreachable();
 assert.equal((await ask("status")).accounting.difference, 0);
 browser.expect(/404 .*leads\/ffffffffffff/); // the lead that was not found
