@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 12 /* headings named in a problem */
+#define SHOWN_MAX 12    /* headings named in a problem */
+#define SHOWN_BYTES 200 /* no further one is named behind so many */
 #define NOTES_MAX 8
 #define NAME_SHOWN 60
 
@@ -55,17 +56,24 @@ static void recognise_export(struct csv_columns *columns)
 
 /* ---- maps ---- */
 
+/* Of a long one the beginning; what is no text is escaped. */
+static void add_name(struct buf *out, const char *name)
+{
+	size_t len = strlen(name);
+
+	text_escape(out, name, len < NAME_SHOWN ? len : NAME_SHOWN);
+}
+
 static void add_headings(struct buf *out, const struct csv_columns *columns)
 {
-	for (size_t i = 0; i < columns->count && i < SHOWN_MAX; i++) {
-		size_t len = strlen(columns->items[i].heading);
+	size_t i;
 
+	for (i = 0; i < columns->count && i < SHOWN_MAX && out->len < SHOWN_BYTES; i++) {
 		buf_adds(out, i ? ", " : "");
-		text_escape(out, columns->items[i].heading,
-			len < NAME_SHOWN ? len : NAME_SHOWN);
+		add_name(out, columns->items[i].heading);
 	}
-	if (columns->count > SHOWN_MAX)
-		buf_addf(out, " and %zu more", columns->count - SHOWN_MAX);
+	if (i < columns->count)
+		buf_addf(out, " and %zu more", columns->count - i);
 }
 
 /* ends_with: behind the headings. */
@@ -75,7 +83,7 @@ static enum err_code refuse_heading(const struct csv_columns *columns, struct er
 	struct buf names = BUF_INIT;
 
 	add_headings(&names, columns);
-	err_set(err, ERR_INVALID, "%s; the heading has: %.300s%s", what, buf_str(&names),
+	err_set(err, ERR_INVALID, "%s; the heading has: %s%s", what, buf_str(&names),
 		ends_with);
 	buf_finish(&names);
 	return err->code;
@@ -100,6 +108,32 @@ static bool map_one(struct csv_columns *columns, const struct pair *pair)
 	return true;
 }
 
+static enum err_code refuse_column(
+	const struct csv_columns *columns, const char *name, struct err *err)
+{
+	struct buf what = BUF_INIT;
+
+	buf_adds(&what, "--map: there is no column \"");
+	add_name(&what, name);
+	buf_addc(&what, '"');
+	refuse_heading(columns, err, buf_str(&what), "");
+	buf_finish(&what);
+	return err->code;
+}
+
+static enum err_code refuse_meaning(const char *name, struct err *err)
+{
+	struct buf shown = BUF_INIT;
+
+	add_name(&shown, name);
+	err_set(err, ERR_INVALID,
+		"--map: \"%s\" is no field: a canonical name (`leadctl import --help` lists "
+		"them), created, or extra",
+		buf_str(&shown));
+	buf_finish(&shown);
+	return err->code;
+}
+
 static enum err_code apply_maps(
 	struct csv_columns *columns, const struct pair_list *map, struct err *err)
 {
@@ -108,19 +142,13 @@ static enum err_code apply_maps(
 	for (size_t i = 0; i < own->count; i++)
 		map_one(columns, &own->items[i]); /* other files have that column */
 	for (size_t i = 0; map && i < map->count; i++) {
+		const struct pair *pair = &map->items[i];
 		struct csv_column meant;
-		char what[160];
 
-		if (!meaning_named(map->items[i].value, &meant))
-			return err_set(err, ERR_INVALID,
-				"--map: \"%.60s\" is no field: a canonical name (`leadctl import "
-				"--help` lists them), created, or extra",
-				map->items[i].value);
-		if (map_one(columns, &map->items[i]))
-			continue;
-		snprintf(what, sizeof(what), "--map: there is no column \"%.60s\"",
-			map->items[i].name);
-		return refuse_heading(columns, err, what, "");
+		if (!meaning_named(pair->value, &meant))
+			return refuse_meaning(pair->value, err);
+		if (!map_one(columns, pair))
+			return refuse_column(columns, pair->name, err);
 	}
 	return ERR_OK;
 }
@@ -142,11 +170,9 @@ static void add_note(struct csv_columns *columns, size_t first, size_t second)
 	buf_adds(&note, "columns ");
 	for (size_t i = 0; i < 2; i++) {
 		size_t at = i == 0 ? first : second;
-		size_t len = strlen(columns->items[at].heading);
 
 		buf_addf(&note, "%s%zu (", i ? " and " : "", at + 1);
-		text_escape(&note, columns->items[at].heading,
-			len < NAME_SHOWN ? len : NAME_SHOWN);
+		add_name(&note, columns->items[at].heading);
 		buf_addc(&note, ')');
 	}
 	buf_addf(&note,

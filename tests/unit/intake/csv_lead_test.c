@@ -2,6 +2,7 @@
 #include "leadrelay/buf.h"
 #include "leadrelay/clock.h"
 #include "leadrelay/csv.h"
+#include "leadrelay/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,6 +122,8 @@ static void expect_refused(struct fixture *f, const char *text, const char *part
 		fail_msg("not refused: %s", got);
 	if (!strstr(f->err.text, part))
 		fail_msg("\"%s\" does not have \"%s\"", f->err.text, part);
+	if (!utf8_valid(f->err.text, strlen(f->err.text)))
+		fail_msg("\"%s\" is not UTF-8", f->err.text);
 	free(got);
 }
 
@@ -271,6 +274,16 @@ static void a_heading_without_a_person_is_refused(void **state)
 
 	expect_refused(f, "Ada,ada@example.com\n", "no column says whose lead a row is");
 	expect_refused(f, "a,\"b\n", "the heading in line 1: the quote");
+	for (size_t first = 0; first < 2; first++) { /* wherever the list is cut */
+		struct buf heading = BUF_INIT;
+
+		buf_adds(&heading, first ? "x" : "xy");
+		for (size_t i = 0; i < 400; i++)
+			buf_adds(&heading, i % 20 == 19 ? ",\xc3\xa6" : "\xc3\xa6");
+		buf_adds(&heading, "\n");
+		expect_refused(f, buf_str(&heading), "--map COLUMN=FIELD");
+		buf_finish(&heading);
+	}
 	f->source.kind = SOURCE_MARKETPLACE;
 	expect(f, "offer\nBackup\n", "{\"offer_title\":\"Backup\"}\n");
 }
