@@ -85,7 +85,7 @@ function bulk(route, leads) {
 }
 
 function results(data, route) {
-	const leads = data.leads, limit = Number(route.parameters.limit ?? PAGE), more = leads.length === limit;
+	const { leads, limit } = data, more = leads.length === limit;
 	if (!leads.length)
 		return restricts(route) ? empty("search", "Nothing matches", "An e-mail must be whole; a case makes no difference. Clear a filter to see more.")
 			: empty("inbox", "No leads yet", "The first one appears here as soon as it is accepted.");
@@ -100,7 +100,11 @@ function results(data, route) {
 export default {
 	title: () => "Leads",
 	every: 10000,
-	load: (route, { personal }) => get("leads", { ...filterOf(route), limit: route.parameters.limit ?? PAGE, personal: personal && "show" }),
+	// The limit is of what was loaded: while more is on its way, the page shows what it has.
+	load: async (route, { personal }) => {
+		const limit = Number(route.parameters.limit ?? PAGE);
+		return { ...(await get("leads", { ...filterOf(route), limit, personal: personal && "show" })), limit };
+	},
 	draw: (data, route, { live }) => [h("h1", { id: "title", tabindex: "-1", key: "title" }, "Leads"), form(route, live.status), data && results(data, route)],
 };
 
