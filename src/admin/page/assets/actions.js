@@ -107,7 +107,7 @@ const toldAll = {
 
 // Counts first, then asks: `filter` as /api/v1/leads takes it.
 export async function changeAll(command, filter) {
-	const thing = filter.state === "quarantined" ? ["body", "bodies"] : ["delivery", "deliveries"];
+	const bodies = filter.state === "quarantined", thing = bodies ? ["body", "bodies"] : ["delivery", "deliveries"];
 	let found;
 	try {
 		found = await post(command, { ...filter, dry_run: true });
@@ -117,9 +117,13 @@ export async function changeAll(command, filter) {
 	}
 	if (!found.matched)
 		return confirm({ title: `${words[command].title}: nothing matches`, say: [paragraph("No delivery in a state that allows it matches these filters. Nothing was changed.")] });
-	const rows = reasonRows(found.by_reason);
-	return confirm({ title: `${words[command].title} ${plural(found.matched, ...thing)}?`, yes: `${words[command].title} ${count(found.matched)}`, tone: words[command].tone,
-		say: [paragraph(toldAll[command]), rows.length > 0 && h("table", { class: "tight" }, h("caption", {}, "By reason"), h("tbody", {}, rows))],
+	const can = found.matched - found.refused, { title, tone } = words[command];
+	const left = found.refused > 0 && paragraph(`${plural(found.refused, ...thing)} ${found.refused === 1 ? "stays as it is" : "stay as they are"}: something is still missing. Open one to see what; Edit and replay adds it.`);
+	if (!can)
+		return confirm({ title: `${title}: not possible yet`, say: [left] });
+	const rows = bodies ? [] : reasonRows(found.by_reason); // a body was never sent
+	return confirm({ title: `${title} ${plural(can, ...thing)}?`, yes: `${title} ${count(can)}`, tone,
+		say: [paragraph(bodies && command === "replay" ? "What is whole becomes a lead, and is delivered to the destinations of its source." : toldAll[command]), left, rows.length > 0 && h("table", { class: "tight" }, h("caption", {}, "By reason"), h("tbody", {}, rows))],
 		act: async () => said(command, await post(command, { ...filter, yes: true }), thing) });
 }
 
@@ -160,7 +164,8 @@ export function deliverAgain() {
 
 export function retryNotifications(ids) {
 	return confirm({ title: "Send refused notifications again?", yes: "Retry",
-		say: [paragraph(ids ? "The notifications about this lead that were refused are queued again, one mail each." : "All notifications that were refused are queued again, one mail each."), paragraph("Parked mail is asked again, too.")],
+		say: ids ? paragraph("The notifications about this lead that were refused are queued again. A digest goes again as a whole, with the other leads that it names.")
+			: [paragraph("All notifications that were refused are queued again."), paragraph("Parked mail is asked again, too.")],
 		act: async () => {
 			await post("notifications/retry", ids ? { ids } : {});
 			announce("Notifications are queued again");
