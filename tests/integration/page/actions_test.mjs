@@ -206,7 +206,7 @@ async function allQuarantined() {
 	await page.goto("/#/quarantined");
 	await page.locator(`.lead-list a[href$="${named}"]`).waitFor();
 	await button("Replay…").click();
-	await dialog(page, { title: "Replay 2 bodies?", yes: "Replay 2" });
+	await dialog(page, { title: "Replay 1 body?", yes: "Replay 1" });
 	await page.getByText("1 body replayed").waitFor();
 	await becomes(named, "crm", "delivered");
 	await page.locator(`.lead-list a[href$="${named}"]`).waitFor({ state: "detached" });
